@@ -1,0 +1,261 @@
+"""Bytes to bytes: one function for every transport, and the whole error policy.
+
+`respond` takes the fast path for ordinary questions: a known profile, a look-up, a join. What it does not know goes on to
+`_ordinary` (a plain query whose answer or profile is not ready yet), and what is not a plain query to `_careful`.
+All three give the same answer to the same question.
+
+The error policy: too short, or a response: silence. Malformed, or not exactly one question: FORMERR. Another opcode:
+NOTIMP. EDNS above version 0: BADVERS. Another class than IN: REFUSED. A bug of ours: SERVFAIL and a logged traceback.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple
+
+from minidns import answers, names, records, wire
+from minidns.answers import Answer
+from minidns.names import Name
+from minidns.reasons import Reason, Why
+from minidns.wire import Profile, Question, Ready
+from minidns.zone import Node, Zone
+
+log = logging.getLogger(__name__)
+
+#: Profiles that a channel keeps. EDNS without options has few forms in practice; what is beyond is parsed each time.
+MAX_PROFILES = 256
+#: Where a node keeps its NXDOMAIN for whatever is missing below it, and its NODATA for types that nobody holds.
+_MISS, _OTHER = b"miss", b"other"
+#: Types that a node keeps an answer for, so that asking for all 65,536 of them does not fill the memory; and the slots in
+#: which answers are counted. The last slot is for every other type.
+_SLOTS = {
+    type_.to_bytes(2, "big"): slot
+    for slot, type_ in enumerate(
+        (
+            records.A, records.NS, records.CNAME, records.SOA, records.PTR, records.MX, records.TXT, records.AAAA,
+            records.SRV, records.HTTPS, records.ANY,
+        )
+    )
+}  # fmt: skip
+_OTHER_SLOT = len(_SLOTS)
+_RCODES = 16
+
+
+class Forward(NamedTuple):
+    """The question of a packet is for somebody else to answer.
+
+    alias: the answer so far, when that is a chain of aliases that leads out of the zone.
+    """
+
+    question: Question
+    alias: Answer | None = None
+
+
+class Channel:
+    """One transport over one address family: what is learnt and counted there.
+
+    limit: the most bytes of an answer.
+    profiles: by the bytes 2-12 of a packet and those behind its question's type.
+    counts: answers sent, by slot of the type and rcode.
+    """
+
+    __slots__ = ("counts", "family", "limit", "profiles", "transport")
+
+    def __init__(self, transport: str, family: str) -> None:
+        self.transport = transport
+        self.family = family
+        self.limit = wire.UDP_SIZE if transport == "udp" else wire.TCP_SIZE
+        self.profiles: dict[bytes, Profile] = {}
+        self.counts = [0] * (_RCODES * (len(_SLOTS) + 1))
+
+    def answered(self) -> dict[tuple[str, str], int]:
+        """How many answers were sent, by the mnemonics of type ("other" for rare ones) and rcode."""
+        types = [records.type_text(int.from_bytes(type_, "big")) for type_ in _SLOTS] + ["other"]
+        return {
+            (types[slot], records.RCODES.get(rcode, str(rcode))): count
+            for slot in range(len(types))
+            for rcode in range(_RCODES)
+            if (count := self.counts[slot * _RCODES + rcode])
+        }
+
+
+class Responder:
+    """Answers packets from a zone index.
+
+    forwards: names outside the zone go to a forwarder (and RA is set) instead of being REFUSED.
+    explain: reasons go out as Extended DNS Errors to clients that speak EDNS.
+    """
+
+    def __init__(self, zone: Zone, *, forwards: bool = False, explain: bool = True) -> None:
+        self.zone = zone
+        self.forwards = forwards
+        self.explain = explain
+        self._channels: list[Channel] = []
+        self._options = wire.NO_OPTIONS
+        self._soa: dict[tuple[Name, int], bytes] = {}
+        self._soa_serial = zone.serial
+
+    def channel(self, transport: str, family: str) -> Channel:
+        """A new channel to answer on: transport "udp" or "tcp", family "1" (IPv4) or "2" (IPv6)."""
+        channel = Channel(transport, family)
+        self._channels.append(channel)
+        return channel
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        return tuple(self._channels)
+
+    def mark_stale(self, text: str) -> None:
+        """Send "Stale Answer" (RFC 8914, 4.4) with every answer that has nothing else to say; "" ends it."""
+        self._options = wire.ede(3, text) if text and self.explain else wire.NO_OPTIONS
+        for channel in self._channels:
+            channel.profiles.clear()
+
+    def respond(self, packet: bytes, channel: Channel) -> bytes | Forward | None:
+        """The answer to a packet, None for silence, or what to forward. Never raises."""
+        try:
+            end = packet.find(0, wire.HEADER)
+            profile = channel.profiles.get(packet[2:12] + packet[end + 3 :])
+            if profile is not None:
+                node = self.zone.nodes.get(packet[12 : end + 1].lower())
+                if node is not None:
+                    ready = node.ready.get(packet[end + 1 : end + 3])
+                    if ready is not None:
+                        channel.counts[ready.kind] += 1
+                        return self._send(packet, end, channel, profile, ready)
+            return self._ordinary(packet, end, channel, profile)
+        except Exception:
+            log.exception("cannot answer %s", packet.hex())
+            return wire.error(packet, records.SERVFAIL)
+
+    def _send(self, packet: bytes, end: int, channel: Channel, profile: Profile, ready: Ready) -> bytes:
+        body = ready.body
+        if ready.size + end > profile.room:
+            room = profile.room - end
+            head, body, options = wire.fit(
+                ready, profile, room, recursion=self.forwards, udp=channel.limit == wire.UDP_SIZE
+            )
+        else:
+            head, options = ready.heads[profile.variant], ready.options or profile.options
+            if ready.soa is not None:
+                body = self._soa_record(ready.soa, end)
+            elif ready.step:
+                turn = ready.turn
+                ready.turn = (turn + ready.step) % ready.size
+                body = body[turn : turn + ready.size]
+        if profile.opt:
+            return b"".join((packet[:2], head, packet[12 : end + 5], body, profile.opt, options))
+        return b"".join((packet[:2], head, packet[12 : end + 5], body))
+
+    def _soa_record(self, origin: Name, end: int) -> bytes:
+        """The authority section of a negative answer; kept for each length of a name until the serial moves."""
+        if self._soa_serial != self.zone.serial:
+            self._soa.clear()
+            self._soa_serial = self.zone.serial
+        found = self._soa.get((origin, end))
+        if found is None:
+            found = self._soa[origin, end] = wire.soa_record(end, answers.soa(self.zone, origin, negative=True))
+        return found
+
+    def _ordinary(self, packet: bytes, end: int, channel: Channel, profile: Profile | None) -> bytes | Forward | None:
+        """Plain queries whose profile or answer is not ready yet, or whose name has no node."""
+        profile = profile or self._profile(packet, end, channel)
+        if profile is None or not self.zone.synced:
+            return self._careful(packet, channel)
+        name, type_ = packet[12 : end + 1].lower(), packet[end + 1 : end + 3]
+        node = self.zone.nodes.get(name)
+        if node is not None:
+            key = type_ if type_ in _SLOTS else _OTHER
+            ready = node.ready.get(key)
+        elif closest := self._closest(name):
+            node, label = closest
+            key = _MISS
+            ready = node.ready.get(_MISS)
+            if (
+                ready is not None
+                and profile.opt
+                and self.zone.cluster.namespaces_with(label.decode("utf-8", "replace"))
+            ):
+                ready = None  # A Service of that name has a better reason than the one for all that is missing here.
+        else:
+            return self._careful(packet, channel)
+        if ready is None:
+            answer = answers.answer(self.zone, name, int.from_bytes(type_, "big"))
+            if answer.outside and self.forwards:
+                return Forward(_question(packet, end, name), answer)
+            ready = self._prepare(name, answer)
+            if answer.reason.general if key == _MISS else not answer.answer or answer.answer[0].type not in _MOVING:
+                ready.kind = _SLOTS.get(key, _OTHER_SLOT) * _RCODES + ready.rcode
+                node.ready = {**node.ready, key: ready}
+        channel.counts[_SLOTS.get(type_, _OTHER_SLOT) * _RCODES + ready.rcode] += 1
+        return self._send(packet, end, channel, profile, ready)
+
+    def _closest(self, name: bytes) -> tuple[Node, bytes] | None:
+        """The closest node above a name that has none, and the label that is missing there.
+
+        None when there is none, and for bytes that are no name: a label with a zero byte in it was taken for the end.
+        """
+        nodes, position, last = self.zone.nodes, 0, len(name) - 1
+        while position < last and (length := name[position]) <= names.MAX_LABEL:
+            below, position = position, position + length + 1
+            node = nodes.get(name[position:])
+            if node is not None:
+                return node, name[below + 1 : position]
+        return None
+
+    def _profile(self, packet: bytes, end: int, channel: Channel) -> Profile | None:
+        """The profile of a plain query, kept when it has no EDNS options: those have few forms, cookies have many."""
+        if end < 0 or len(packet) < end + 5:
+            return None
+        ordinary = wire.ordinary(packet[2:12], packet[end + 3 :])
+        if ordinary is None:
+            return None
+        profile = wire.profile(*ordinary, channel.limit, self._options)
+        if len(packet) <= end + 5 + wire.OPT_SIZE and len(channel.profiles) < MAX_PROFILES:
+            channel.profiles[packet[2:12] + packet[end + 3 :]] = profile
+        return profile
+
+    def _careful(self, packet: bytes, channel: Channel) -> bytes | Forward | None:
+        """Any packet."""
+        if len(packet) < wire.HEADER or packet[2] & 0x80:
+            return None
+        try:
+            question = wire.parse(packet)
+        except wire.MalformedError:
+            question = None
+        rcode = _refusal(packet, question)
+        if question is None or rcode != records.NOERROR:
+            channel.counts[_OTHER_SLOT * _RCODES + (rcode & 15)] += 1
+            return wire.error(packet, rcode, question)
+        answer = _CLASS if question.class_ != 1 else answers.answer(self.zone, question.name, question.type)
+        if self.forwards and (answer.outside or answer.reason.why is Why.OUTSIDE):
+            return Forward(question, answer if answer.outside else None)
+        ready = self._prepare(question.name, answer)
+        type_ = question.raw[-4:-2]
+        channel.counts[_SLOTS.get(type_, _OTHER_SLOT) * _RCODES + ready.rcode] += 1
+        profile = wire.profile(question.flags, question.edns, channel.limit, self._options)
+        # The question as it was read: it may have come compressed, or behind a label with a zero byte in it.
+        return self._send(packet[:12] + question.raw, 11 + len(question.name), channel, profile, ready)
+
+    def _prepare(self, name: Name, answer: Answer) -> Ready:
+        return wire.prepare(name, answer, recursion=self.forwards, explain=self.explain)
+
+
+#: Answers that hold what other changes move (the serial, the target of an alias) are put together each time.
+_MOVING = (records.CNAME, records.SOA)
+_CLASS = Answer(records.REFUSED, Reason(Why.CLASS))
+
+
+def _refusal(packet: bytes, question: Question | None) -> int:
+    """The rcode for a packet that is no query we read, NOERROR for one that is."""
+    if packet[2] & 0x78:
+        return records.NOTIMP
+    if question is None:
+        return records.FORMERR
+    return records.BADVERS if question.edns and question.edns.version else records.NOERROR
+
+
+def _question(packet: bytes, end: int, name: Name) -> Question:
+    raw = packet[12 : end + 5]
+    type_ = int.from_bytes(raw[-4:-2], "big")
+    return Question(packet[:2], int.from_bytes(packet[2:4], "big"), raw, name, type_, 1, None)
