@@ -77,9 +77,7 @@ class Cluster:
 
     def __post_init__(self) -> None:
         if self.endpoint is not None and not self.endpoint.startswith(("http://", "https://")):
-            raise ConfigError(
-                f"the API server {self.endpoint!r} is not a URL: it starts with http:// or https://"
-            )
+            raise ConfigError(f"the API server {self.endpoint!r} is not a URL: it starts with http:// or https://")
         if self.endpoint is not None and self.kubeconfig is not None:
             raise ConfigError("kubeconfig and endpoint both name an API server: keep one of them")
         if self.namespaces and self.namespace_labels:
@@ -179,9 +177,7 @@ class ServerBlock:
         if not self.zones or not self.listen:
             raise ConfigError("a server block needs a zone and an address")
         if self.loop and not self.forwards:
-            raise ConfigError(
-                "loop looks for a loop through upstreams: it needs a forward in the same server block"
-            )
+            raise ConfigError("loop looks for a loop through upstreams: it needs a forward in the same server block")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

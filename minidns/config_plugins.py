@@ -124,18 +124,16 @@ class Cache:
         if not 0 <= self.servfail <= 300:
             raise ConfigError("servfail must be from 0s to 5m (RFC 2308, section 7.1)")
         if not 10 <= self.prefetch_percent <= 90:
-            raise ConfigError(
-                f"the prefetch percentage must be from 10% to 90%, not {self.prefetch_percent}%"
-            )
+            raise ConfigError(f"the prefetch percentage must be from 10% to 90%, not {self.prefetch_percent}%")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hosts:
     """Names below `zones` from a hosts file and from lines of the configuration.
 
-    `inline`: (packed address, names in lowercase without final dot) per line; they win over the file's.
-    `reload`: seconds between looks at the file, 0 for never. `reverse`: also answer PTR. `fallthrough`: names
-    below these that are not there go on.
+    `inline`: (packed address, names in lower case without the final dot) per line; they are served beside the
+    file's. `reload`: seconds between looks at the file, 0 for never. `reverse`: also answer PTR.
+    `fallthrough`: names below these that are not there go on.
     """
 
     path: Path = Path("/etc/hosts")
@@ -156,37 +154,40 @@ RewriteMatch = Literal["exact", "prefix", "suffix", "substring", "regex"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewrite:
-    """A question's name is changed before anything but the log and the cache sees it.
+    """A question's name is changed before anything but the log sees it, and the answer fits the client's question.
 
     `pattern` and `replacement` are lowercase text over the absolute name ("a.example.org."); in a regex rule
     `{1}` in the replacement is the first group. `stop`: no later rule is tried after this one matched.
-    `answers`: pairs of regex and replacement for the names in the answer; the question itself is always
-    restored.
-    `answer_auto`: names in the answer are changed back by the reverse of the rule (exact, prefix and suffix
-    only).
+    `answer_auto`: the new name, where it owns a record of the answer, becomes the old one again; a suffix
+    rule does so for every owner with the new suffix. An exact rule always does.
+    `answer_names`, `answer_values`: pairs of regex and replacement for owner names, for names in record data.
     """
 
     match: RewriteMatch = "exact"
     pattern: str
     replacement: str
     stop: bool = True
-    answers: tuple[tuple[str, str], ...] = ()
     answer_auto: bool = False
+    answer_names: tuple[tuple[str, str], ...] = ()
+    answer_values: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.pattern:
+            raise ConfigError("a rewrite needs a name to look for")
         if self.match == "exact":
             zone_name(self.pattern)
             zone_name(self.replacement)
-        if not self.pattern:
-            raise ConfigError("a rewrite needs a name to look for")
-        regexes = [pattern for pattern, _ in self.answers]
-        for pattern in [*regexes, self.pattern] if self.match == "regex" else regexes:
+        rules = [*self.answer_names, *self.answer_values]
+        if self.match == "regex":
+            rules.append((self.pattern, self.replacement))
+        for pattern, replacement in rules:
             try:
-                re.compile(pattern)
-            except re.error as error:
+                groups = re.compile(pattern).groups
+            except (re.error, RecursionError, OverflowError) as error:
                 raise ConfigError(f"{pattern!r} is not a regular expression: {error}") from None
-        if self.answer_auto and self.match not in ("exact", "prefix", "suffix"):
-            raise ConfigError(f"answer auto cannot reverse a {self.match} rule: write answer name")
+            for group in re.findall(r"\{(\d+)\}", replacement):
+                if int(group[:9]) > groups:
+                    raise ConfigError(f"{{{group}}} in {replacement!r}: {pattern!r} has {groups} groups")
 
 
 #: What CoreDNS writes for each query when nothing else is said.

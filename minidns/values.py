@@ -32,9 +32,7 @@ def zone_name(text: str) -> ZoneName:
     if not text or "" in labels:
         raise ConfigError(f"{text!r} is not a domain name: it has an empty label")
     if not re.fullmatch(r"[!-\[\]-~]+", name):
-        raise ConfigError(
-            f"{text!r} is not a domain name: only printable ASCII without escapes is understood"
-        )
+        raise ConfigError(f"{text!r} is not a domain name: only printable ASCII without escapes is understood")
     if max(map(len, labels)) > 63 or len(name) > 253:
         raise ConfigError(f"{text!r} is not a domain name: labels have at most 63 characters, names 253")
     return name + "."
@@ -60,9 +58,7 @@ def reverse_zones(net: Network) -> tuple[ZoneName, ...]:
     for part in net.subnets(new_prefix=labels * bits):
         packed = part.network_address.packed
         digits = map(str, packed) if net.version == 4 else iter(packed.hex())
-        zones.append(
-            ".".join([*reversed([digit for digit, _ in zip(digits, range(labels), strict=False)]), tree])
-        )
+        zones.append(".".join([*reversed([digit for digit, _ in zip(digits, range(labels), strict=False)]), tree]))
     return tuple(zones)
 
 
@@ -82,9 +78,7 @@ def duration(text: str) -> float:
         rest = rest[part.end() :]
     if text == "0" or (text and not rest and seconds < 1e9):
         return seconds
-    raise ConfigError(
-        f"{text!r} is not a duration: write a number and a unit, such as 500ms, 30s, 5m or 1h30m"
-    )
+    raise ConfigError(f"{text!r} is not a duration: write a number and a unit, such as 500ms, 30s, 5m or 1h30m")
 
 
 def number(text: str, what: str, low: int, high: int) -> int:
@@ -106,9 +100,7 @@ class Listen:
 
     def __post_init__(self) -> None:
         if self.host not in ("", "localhost") and not is_address(self.host):
-            raise ConfigError(
-                f"{self.host!r} is not an address to listen on: write an IP address or localhost"
-            )
+            raise ConfigError(f"{self.host!r} is not an address to listen on: write an IP address or localhost")
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port {self.port} is not within 0 and 65535")
 

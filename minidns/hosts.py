@@ -1,0 +1,154 @@
+"""Names from a hosts file (hosts(5)) and from lines of the configuration: A, AAAA and, for the addresses,
+PTR.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from minidns import names
+from minidns.config_plugins import Hosts
+from minidns.names import Name, is_below
+from minidns.records import AAAA, NOERROR, NXDOMAIN, PTR, A
+from minidns.values import ConfigError, zone_name
+
+log = logging.getLogger(__name__)
+
+#: A hosts line: a packed address and the names that have it, in lower case without a final dot.
+Entry = tuple[bytes, tuple[str, ...]]
+
+
+def parse_line(text: str) -> Entry | None:
+    """A line of a hosts file; None when it does not begin with an address. Raises `ConfigError` for a bad
+    name.
+    """
+    address, *hosts = text.partition("#")[0].split() or [""]
+    try:
+        packed = ipaddress.ip_address(address.partition("%")[0]).packed
+    except ValueError:
+        return None
+    if not hosts:
+        raise ConfigError(f"{address} has no name: write an address and the names that have it")
+    return packed, tuple(zone_name(host).rstrip(".") for host in hosts)
+
+
+def parse_file(text: str, file: str) -> tuple[Entry, ...]:
+    """The entries of a hosts file. A line that is none is logged and left out; the rest counts."""
+    entries = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.partition("#")[0].strip():
+            continue
+        try:
+            entry = parse_line(line)
+            problem = "it does not begin with an address"
+        except ConfigError as error:
+            entry, problem = None, str(error)
+        if entry is None:
+            log.warning("%s:%s: line left out: %s", file, number, problem)
+        else:
+            entries.append(entry)
+    return tuple(entries)
+
+
+@dataclass(frozen=True, slots=True)
+class HostsAnswer:
+    """An answer from hosts: the record data (packed addresses, or wire-form names for PTR) and the TTL of each.
+
+    No data with `rcode` 0 is NODATA: the name has addresses of the other family, or is asked for another
+    type.
+    """
+
+    rcode: int
+    ttl: int
+    rdata: tuple[bytes, ...] = ()
+
+
+class HostsTable:
+    """A look-up table of entries, made anew when the file changes."""
+
+    def __init__(self, options: Hosts, entries: Iterable[Entry]) -> None:
+        self.options = options
+        self._zones = tuple(map(names.from_text, options.zones))
+        self._fallthrough = tuple(map(names.from_text, options.fallthrough))
+        self._addresses: dict[Name, dict[int, list[bytes]]] = {}
+        self._pointers: dict[Name, list[bytes]] = {}
+        for packed, hosts in entries:
+            qtype = A if len(packed) == 4 else AAAA
+            for host in map(names.from_text, hosts):
+                _add(self._addresses.setdefault(host, {}).setdefault(qtype, []), packed)
+                if options.reverse:
+                    _add(self._pointers.setdefault(names.reverse(packed), []), host)
+
+    def __len__(self) -> int:
+        return len(self._addresses)
+
+    def lookup(self, name: Name, qtype: int) -> HostsAnswer | None:
+        """The answer for a name in lower case, or None when whoever comes next is to answer.
+
+        As in CoreDNS, a PTR question without an entry always goes on.
+        """
+        if not any(is_below(name, zone) for zone in self._zones):
+            return None
+        ttl = self.options.ttl
+        if qtype == PTR and (pointers := self._pointers.get(name)):
+            return HostsAnswer(NOERROR, ttl, tuple(pointers))
+        addresses = self._addresses.get(name)
+        if addresses is not None:
+            return HostsAnswer(NOERROR, ttl, tuple(addresses.get(qtype, ())))
+        if qtype == PTR or any(is_below(name, zone) for zone in self._fallthrough):
+            return None
+        return HostsAnswer(NXDOMAIN, ttl)
+
+
+class HostsFile:
+    """The table of a `hosts` plugin, kept as fresh as its file."""
+
+    def __init__(self, options: Hosts) -> None:
+        self.options = options
+        self._stamp: tuple[int, int, int] | None = None
+        self.table = HostsTable(options, options.inline)
+        self._read_before = False
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Look at the file, and read it if it is not the one read last; True when the table is a new one.
+
+        A file that is gone takes its entries along; one that cannot be read keeps them. Both are logged once.
+        """
+        try:
+            status = self.options.path.stat()
+            stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        except OSError as error:
+            gone = self._stamp is not None
+            if gone or not self._read_before:
+                log.warning("hosts: %s: %s; the other entries are served", self.options.path, error.strerror)
+            self._read_before, self._stamp = True, None
+            if gone:
+                self.table = HostsTable(self.options, self.options.inline)
+            return gone
+        if stamp == self._stamp:
+            return False
+        self._read_before, self._stamp = True, stamp
+        try:
+            text = self.options.path.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            log.warning("hosts: %s: %s; what was read before is served", self.options.path, error.strerror)
+            return False
+        self.table = HostsTable(self.options, self.options.inline + parse_file(text, str(self.options.path)))
+        log.info("hosts: %s: %d names", self.options.path, len(self.table))
+        return True
+
+    async def keep_fresh(self) -> None:
+        """Refresh at the configured interval until cancelled; returns at once when that is never."""
+        while self.options.reload:
+            await asyncio.sleep(self.options.reload)
+            self.refresh()
+
+
+def _add(values: list[bytes], value: bytes) -> None:
+    if value not in values:
+        values.append(value)
