@@ -19,6 +19,8 @@ from minidns.zone import Zone
 
 #: SOA refresh, retry and expire in seconds, as CoreDNS has them. Nobody transfers the zone.
 _SOA_TIMERS = (7200, 1800, 86400)
+#: Address length and record type.
+_FAMILIES = ((4, records.A), (16, records.AAAA))
 #: Aliases of aliases that are followed; the number that resolvers commonly give up at.
 _LONGEST_CHAIN = 16
 
@@ -111,14 +113,16 @@ def _ns(zone: Zone, origin: Name) -> Rrset:
 
 
 def _additional(zone: Zone, rrset: Rrset) -> tuple[Rrset, ...]:
+    """The addresses of the targets, of the families that have the port."""
+    targets: dict[Name, set[int]] = {}
     if rrset.type == records.SRV:
-        targets = dict.fromkeys(rdata[6:] for rdata in rrset.rdata)
+        targets = schema.targets(zone.nodes[rrset.owner].parts, rrset.owner)
     elif rrset.type == records.NS:
-        targets = dict.fromkeys(rrset.rdata)
-    else:
-        return ()
-    known = [target for target in targets if target in zone.nodes]
-    found = (rrset_at(zone, target, type_) for target in known for type_ in (records.A, records.AAAA))
+        targets = {target: {4, 16} for target in rrset.rdata}
+    wanted = [
+        (target, type_) for target, lengths in targets.items() for length, type_ in _FAMILIES if length in lengths
+    ]
+    found = (rrset_at(zone, target, type_) for target, type_ in wanted if target in zone.nodes)
     return tuple(some for some in found if some)
 
 

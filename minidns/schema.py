@@ -65,12 +65,13 @@ class Hosts(msgspec.Struct, frozen=True, gc=False):
     """Addresses, and ports on them.
 
     `addresses` are the A and AAAA records of the name; the SRV records are each of `ports` at each of `targets`,
-    where no targets means the name itself.
+    where no targets means the name itself. `lengths` are those of the addresses that the ports are reached at.
     """
 
     addresses: tuple[bytes, ...] = ()
     ports: tuple[int, ...] = ()
     targets: tuple[Name, ...] = ()
+    lengths: tuple[int, ...] = ()
 
 
 class Pointer(msgspec.Struct, frozen=True, gc=False):
@@ -142,6 +143,13 @@ def endpoint_labels(settings: ZoneSettings, endpoint: Endpoint) -> tuple[str, ..
     return tuple(names.address_label(address) for address in endpoint.addresses)
 
 
+_IPV4, _IPV6 = (4,), (16,)
+
+
+def _lengths(addresses: tuple[bytes, ...]) -> tuple[int, ...]:
+    return tuple(sorted({len(address) for address in addresses}))
+
+
 def of_zone(settings: ZoneSettings, ns_addresses: tuple[bytes, ...]) -> Iterator[Placed]:
     """What is there without any object."""
     for origin in (settings.origin, *settings.reverse):
@@ -181,10 +189,11 @@ def of_service(settings: ZoneSettings, service: Service) -> Iterator[Placed]:
             yield owner, Alias(target)
         return
     numbers = tuple(port.number for port in service.ports if port.number is not None)
-    yield owner, Hosts(service.cluster_ips, numbers)
+    lengths = _lengths(service.cluster_ips)
+    yield owner, Hosts(service.cluster_ips, numbers, (), lengths)
     for port in service.ports:
         if port.number is not None and (at := port_name(port, owner)):
-            yield at, Hosts((), (port.number,), (owner,))
+            yield at, Hosts((), (port.number,), (owner,), lengths)
     for address in service.cluster_ips:
         if back := reverse_name(settings, address):
             yield back, Pointer(owner, virtual=True)
@@ -210,10 +219,11 @@ def of_slice(settings: ZoneSettings, service: Service, slice_: EndpointSlice) ->
     labels = dict.fromkeys(label for endpoint in ready for label in endpoint_labels(settings, endpoint))
     targets = tuple(name for label in labels if (name := names.child(label, owner)))
     addresses = tuple(dict.fromkeys(address for endpoint in ready for address in endpoint.addresses))
-    yield owner, Hosts(addresses, port_numbers(slice_), targets)
+    lengths = _lengths(addresses)
+    yield owner, Hosts(addresses, port_numbers(slice_), targets, lengths)
     for port in slice_.ports:
         if port.number is not None and targets and (at := port_name(port, owner)):
-            yield at, Hosts((), (port.number,), targets)
+            yield at, Hosts((), (port.number,), targets, lengths)
 
 
 def of_endpoint(settings: ZoneSettings, owner: Name, ports: tuple[int, ...], endpoint: Endpoint) -> Iterator[Placed]:
@@ -230,7 +240,8 @@ def of_endpoint(settings: ZoneSettings, owner: Name, ports: tuple[int, ...], end
         name = names.child(label, owner)
         if name is None:
             continue
-        yield name, Hosts(endpoint.addresses if len(endpoint.addresses) == 1 else (address,), ports)
+        own = endpoint.addresses if len(endpoint.addresses) == 1 else (address,)
+        yield name, Hosts(own, ports, (), _IPV4 if len(address) == 4 else _IPV6)
         if back := reverse_name(settings, address):
             yield back, Pointer(name)
 
@@ -259,6 +270,16 @@ def services(parts: Iterable[Part], owner: Name) -> tuple[tuple[int, Name], ...]
     return tuple(
         dict.fromkeys((port, target) for part in hosts for port in part.ports for target in (part.targets or (owner,)))
     )
+
+
+def targets(parts: Iterable[Part], owner: Name) -> dict[Name, set[int]]:
+    """The targets of the SRV records of a name, with the lengths of the addresses that have the ports."""
+    found: dict[Name, set[int]] = {}
+    for part in parts:
+        if isinstance(part, Hosts) and part.ports:
+            for target in part.targets or (owner,):
+                found.setdefault(target, set()).update(part.lengths)
+    return found
 
 
 def weight(count: int) -> int:
