@@ -1,8 +1,8 @@
 """The 992 recorded questions: CoreDNS's answer, or one of the differences that minidns makes on purpose.
 
 `data/parity/*.differences` lists every question that is answered differently, with the numbers of the differences in
-docs/coredns.md that it shows. Each difference is a function below that turns CoreDNS's answer into ours, so that the list
-cannot excuse anything else, and an answer that comes to agree has to leave the list.
+docs/coredns.md that it shows. Each difference is a function below that turns CoreDNS's answer into ours, so that the
+list cannot excuse anything else, and an answer that comes to agree has to leave the list.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Case:
 def exists_for_every_type(case: Case, seen: Seen) -> Seen:
     if case.node_parts and seen.rcode == "NXDOMAIN":
         return replace(seen, rcode="NOERROR")
-    if case.node_parts is None and seen == Seen("NOERROR", authority=case.soa()) and case.type == "SOA":
+    if case.type == "SOA" and case.node_parts is None and seen == Seen("NOERROR", authority=case.soa()):
         return replace(seen, rcode="NXDOMAIN")
     return seen
 
@@ -84,7 +84,7 @@ def ports_hold_srv_only(case: Case, seen: Seen) -> Seen:
     return seen
 
 
-def weights_count_records(case: Case, seen: Seen) -> Seen:
+def weights_count_records(_: Case, seen: Seen) -> Seen:
     services = [record.split() for record in seen.answer if " SRV " in record]
     others = {record for record in seen.answer if " SRV " not in record}
     weighed = {" ".join([*field[:4], str(max(1, 100 // len(services))), *field[5:]]) for field in services}
@@ -164,7 +164,7 @@ DIFFERENCES: dict[int, Callable[[Case, Seen], Seen]] = {
 
 
 def _external_name(zone: Zone, name: str) -> str | None:
-    service, namespace = (name.split(".") + [""])[:2]
+    service, namespace = name.split(".")[:2]
     found = zone.cluster.service((namespace, service))
     if found is None or not found.external_name or found.external_name.replace(".", "").isdigit():
         return None
