@@ -9,10 +9,10 @@ for values that make no sense.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from minidns.config_plugins import Cache, CacheClass, Forward, Hosts, Log, Policy, Rewrite, Upstream
+from minidns.schema import PodMode
 from minidns.values import ConfigError, Listen, Network, ZoneName, network, zone_name
 
 __all__ = [
@@ -84,14 +84,6 @@ class Cluster:
             raise ConfigError("namespaces and namespace_labels cannot both be set")
         if self.context is not None and self.kubeconfig is None:
             raise ConfigError("a context needs the kubeconfig that it is in")
-
-
-class PodMode(StrEnum):
-    """What `1-2-3-4.NS.pod.ZONE` answers: nothing; the address in the name; that, if such a pod is there."""
-
-    DISABLED = "disabled"
-    INSECURE = "insecure"
-    VERIFIED = "verified"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

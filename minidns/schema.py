@@ -11,7 +11,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 import msgspec
 
@@ -24,7 +24,7 @@ VERSION = "1.1.0"
 VERSION_TTL = 28800
 
 
-class PodMode(Enum):
+class PodMode(StrEnum):
     """How names by pod address (`1-2-3-4.NS.pod.Z`) are answered, as in CoreDNS's option `pods`."""
 
     DISABLED = "disabled"

@@ -1,0 +1,210 @@
+"""TCP (RFC 7766): pipelined queries answered as they come, each behind its length in two bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import perf_counter
+from typing import cast
+
+from minidns.metrics import Timing
+from minidns.responder import Channel, Forward
+from minidns.server.udp import Resolve, Respond
+
+log = logging.getLogger(__name__)
+
+#: Queries answered before others get their turn.
+BATCH = 32
+#: Seconds without a whole query after which a connection is closed (RFC 7766, 6.2.3: "of the order of a few seconds").
+IDLE = 10.0
+#: Connections at once per listening socket. One more is closed at once.
+CONNECTIONS = 1000
+#: Queries of one connection that wait for an upstream. More are not read until some are answered.
+PENDING = 100
+
+
+class TcpServer:
+    """The connections of one listening socket."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        respond: Respond,
+        resolve: Resolve,
+        timing: Timing,
+        *,
+        idle: float = IDLE,
+        connections: int = CONNECTIONS,
+    ) -> None:
+        self.channel = channel
+        self.respond = respond
+        self.resolve = resolve
+        self.timing = timing
+        self.idle = idle
+        self._limit = connections
+        self._connections: set[_Connection] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self, host: str, port: int, family: int, *, shared: bool) -> None:
+        """Listen. `shared`: other workers listen on the same port (SO_REUSEPORT). Raises OSError."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: _Connection(self), host, port, family=family, reuse_port=shared or None, backlog=1024
+        )
+
+    @property
+    def port(self) -> int:
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Answer what has been read, then close every connection."""
+        if self._server is not None:
+            self._server.close()
+        await asyncio.gather(*(connection.finish() for connection in tuple(self._connections)))
+
+    def admit(self, connection: _Connection) -> bool:
+        if len(self._connections) >= self._limit:
+            log.debug("closing a connection: there are %d", len(self._connections))
+            return False
+        self._connections.add(connection)
+        return True
+
+    def leave(self, connection: _Connection) -> None:
+        self._connections.discard(connection)
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, server: TcpServer) -> None:
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._full = False  # the client does not read its answers
+        self._ended = False  # the client sends no more
+        self._paused = False
+        self._working: asyncio.Handle | None = None
+        self._alive = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        if self._server.admit(self):
+            self._timer = self._loop.call_later(self._server.idle, self._check_idle)
+        else:
+            self._transport.abort()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._transport = None
+        self._server.leave(self)
+        for waiting in (self._timer, self._working):
+            if waiting:
+                waiting.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if self._working is None:
+            self._work()
+
+    def eof_received(self) -> bool:
+        """The client may still want the answers (RFC 7766, 6.2.4): keep our side open until they are sent."""
+        self._ended = True
+        self._close_when_done()
+        return True
+
+    def pause_writing(self) -> None:
+        self._full = True
+        self._balance()
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._balance()
+        if self._working is None:
+            self._work()
+
+    async def finish(self) -> None:
+        """Answer what has been read, then close."""
+        self._ended = True
+        while self._working is not None:
+            self._working.cancel()
+            self._work()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        if self._transport is not None:
+            self._transport.close()
+
+    def _work(self) -> None:
+        """Answer up to BATCH whole queries of the buffer, and come back for the rest."""
+        self._working = None
+        replies: list[bytes] = []
+        started = perf_counter()
+        at = count = 0
+        buffer = self._buffer
+        while count < BATCH and not self._full and len(self._tasks) < PENDING and len(buffer) - at >= 2:
+            end = at + 2 + int.from_bytes(buffer[at : at + 2], "big")
+            if end > len(buffer):
+                break
+            packet = bytes(buffer[at + 2 : end])
+            at, count = end, count + 1
+            reply = self._server.respond(packet, self._server.channel)
+            if isinstance(reply, bytes):
+                replies += (len(reply).to_bytes(2, "big"), reply)
+            elif reply is not None:
+                self._later(packet, reply)
+        del buffer[:at]
+        if count:
+            self._alive = self._loop.time()
+            self._server.timing.batch(count, perf_counter() - started)
+        if replies and self._transport is not None:
+            self._transport.write(b"".join(replies))
+        if count == BATCH and self._transport is not None:
+            self._working = self._loop.call_soon(self._work)
+        self._balance()
+        self._close_when_done()
+
+    def _later(self, packet: bytes, forward: Forward) -> None:
+        task = self._loop.create_task(self._answer_later(packet, forward))
+        self._tasks.add(task)
+        task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._working is None and self._transport is not None:
+            self._work()
+
+    async def _answer_later(self, packet: bytes, forward: Forward) -> None:
+        started = perf_counter()
+        reply = await self._server.resolve(packet, forward, self._server.channel)
+        self._server.timing.batch(1, perf_counter() - started)
+        if reply is not None and self._transport is not None:
+            self._alive = self._loop.time()
+            self._transport.write(len(reply).to_bytes(2, "big") + reply)
+
+    def _balance(self) -> None:
+        """Read only while there is something to do with it: the buffer stays within one chunk and one query."""
+        wanted = self._full or self._working is not None or len(self._tasks) >= PENDING
+        if self._transport is None or self._ended or wanted == self._paused:
+            return
+        self._paused = wanted
+        if wanted:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def _close_when_done(self) -> None:
+        busy = self._working is not None or self._tasks or self._full
+        if self._ended and not busy and self._transport is not None:
+            self._transport.close()
+
+    def _check_idle(self) -> None:
+        assert self._transport is not None
+        left = self._alive + self._server.idle - self._loop.time()
+        if left > 0 or self._tasks:
+            self._timer = self._loop.call_later(max(left, 0.1), self._check_idle)
+        elif self._full:
+            self._transport.abort()  # an orderly close would wait for a client that does not read
+        else:
+            self._transport.close()
