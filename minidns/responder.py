@@ -82,14 +82,26 @@ class Channel:
 class Responder:
     """Answers packets from a zone index.
 
-    forwards: names outside the zone go to a forwarder (and RA is set) instead of being REFUSED.
+    forwards: names outside the zone are somebody else's to answer, instead of being REFUSED.
+    recursion: RA is set: a forwarder is configured.
+    fallthrough: names that do not exist at or below these are somebody else's to answer too.
     explain: reasons go out as Extended DNS Errors to clients that speak EDNS.
     """
 
-    def __init__(self, zone: Zone, *, forwards: bool = False, explain: bool = True) -> None:
+    def __init__(
+        self,
+        zone: Zone,
+        *,
+        forwards: bool = False,
+        recursion: bool = False,
+        fallthrough: tuple[Name, ...] = (),
+        explain: bool = True,
+    ) -> None:
         self.zone = zone
         self.forwards = forwards
+        self.recursion = recursion
         self.explain = explain
+        self._fallthrough = fallthrough
         self._channels: list[Channel] = []
         self._options = wire.NO_OPTIONS
         self._soa: dict[tuple[Name, int], bytes] = {}
@@ -98,12 +110,12 @@ class Responder:
     def channel(self, transport: str, family: str) -> Channel:
         """A new channel to answer on: transport "udp" or "tcp", family "1" (IPv4) or "2" (IPv6)."""
         channel = Channel(transport, family)
-        self._channels.append(channel)
+        self.adopt(channel)
         return channel
 
-    @property
-    def channels(self) -> tuple[Channel, ...]:
-        return tuple(self._channels)
+    def adopt(self, channel: Channel) -> None:
+        """Answer on a channel that another responder of the same server made."""
+        self._channels.append(channel)
 
     def mark_stale(self, text: str) -> None:
         """Send "Stale Answer" (RFC 8914, 4.4) with every answer that has nothing else to say; "" ends it."""
@@ -133,7 +145,7 @@ class Responder:
         if ready.size + end > profile.room:
             room = profile.room - end
             head, body, options = wire.fit(
-                ready, profile, room, recursion=self.forwards, udp=channel.limit == wire.UDP_SIZE
+                ready, profile, room, recursion=self.recursion, udp=channel.limit == wire.UDP_SIZE
             )
         else:
             head, options = ready.heads[profile.variant], ready.options or profile.options
@@ -168,6 +180,8 @@ class Responder:
             key = type_ if type_ in _SLOTS else _OTHER
             ready = node.ready.get(key)
         elif closest := self._closest(name):
+            if self._falls_through(name):
+                return Forward(_question(packet, end, name))
             node, label = closest
             key = _MISS
             ready = node.ready.get(_MISS)
@@ -228,7 +242,8 @@ class Responder:
             channel.counts[_OTHER_SLOT * _RCODES + (rcode & 15)] += 1
             return wire.error(packet, rcode, question)
         answer = _CLASS if question.class_ != 1 else answers.answer(self.zone, question.name, question.type)
-        if self.forwards and (answer.outside or answer.reason.why is Why.OUTSIDE):
+        missing = answer.rcode == records.NXDOMAIN and not answer.answer and self._falls_through(question.name)
+        if missing or (self.forwards and (answer.outside or answer.reason.why is Why.OUTSIDE)):
             return Forward(question, answer if answer.outside else None)
         ready = self._prepare(question.name, answer)
         type_ = question.raw[-4:-2]
@@ -237,8 +252,11 @@ class Responder:
         # The question as it was read: it may have come compressed, or behind a label with a zero byte in it.
         return self._send(packet[:12] + question.raw, 11 + len(question.name), channel, profile, ready)
 
+    def _falls_through(self, name: Name) -> bool:
+        return any(names.is_below(name, origin) for origin in self._fallthrough)
+
     def _prepare(self, name: Name, answer: Answer) -> Ready:
-        return wire.prepare(name, answer, recursion=self.forwards, explain=self.explain)
+        return wire.prepare(name, answer, recursion=self.recursion, explain=self.explain)
 
 
 #: Answers that hold what other changes move (the serial, the target of an alias) are put together each time.

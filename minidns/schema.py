@@ -227,8 +227,8 @@ def of_slice(settings: ZoneSettings, service: Service, slice_: EndpointSlice) ->
 
 
 def of_endpoint(settings: ZoneSettings, owner: Name, ports: tuple[int, ...], endpoint: Endpoint) -> Iterator[Placed]:
-    """What an endpoint gives: its own names below its Service `owner` (specification 2.4.1; here for every
-    kind of Service, as CoreDNS does) and the reverse names of its addresses (2.4.3). None of them unless it is ready."""
+    """What an endpoint gives, when it is ready: its own names below its Service `owner` (specification 2.4.1; here for
+    every kind of Service, as CoreDNS does) and the reverse names of its addresses (2.4.3)."""
     labels = endpoint_labels(settings, endpoint)
     if not endpoint.ready:
         yield from ((name, NotReady()) for label in labels if (name := names.child(label, owner)))
