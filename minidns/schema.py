@@ -37,6 +37,7 @@ class ZoneSettings:
     """What a zone index is told about its zone.
 
     origin: the cluster zone Z, for example the name of "cluster.local".
+    served: False for a zone that holds no name at all: a server that only forwards.
     reverse: origins of the reverse zones that are answered too.
     ttl: seconds, of every record but `dns-version`'s.
     endpoint_pod_names: endpoints without a hostname are named after their pod instead of their address.
@@ -46,6 +47,7 @@ class ZoneSettings:
     """
 
     origin: Name = b"\7cluster\5local\0"
+    served: bool = True
     reverse: tuple[Name, ...] = (names.IN_ADDR_ARPA, names.IP6_ARPA)
     ttl: int = 5
     pods: PodMode = PodMode.DISABLED

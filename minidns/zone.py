@@ -74,11 +74,12 @@ class Zone:
         self.settings = settings
         self.serial = serial
         self.synced = False
-        self.origins = (settings.origin, *settings.reverse)
+        self.origins = (settings.origin, *settings.reverse) if settings.served else ()
         self.nodes: dict[Name, Node] = {}
         self.not_ready: Counter[Name] = Counter()
         self.cluster = Cluster()
-        self._swap([], schema.of_zone(settings, settings.ns_addresses), {}, None)
+        if settings.served:
+            self._swap([], schema.of_zone(settings, settings.ns_addresses), {}, None)
 
     def apply(self, change: Change, feed: list[Touch] | None = None) -> list[Name]:
         """Bring a change in. Returns the names that it touched, and appends what it did there to `feed`.

@@ -1,0 +1,20 @@
+"""A zone of the index as a zone file (RFC 1035, 5), sorted, as Knot and NSD load it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from minidns import answers, names, reasons, records
+from minidns.names import Name
+from minidns.zone import Zone
+
+
+def lines(zone: Zone, origin: Name) -> Iterator[str]:
+    """The records at and below `origin`, one a line, the SOA record first. Names by pod address that are worked out from
+    the question (`pods insecure`) are not part of it: they are not in the index."""
+    below = sorted((names.labels(name)[::-1], name) for name in zone.nodes if names.is_below(name, origin))
+    for _, name in below:
+        types = reasons.types_at(zone, name)
+        for type_ in sorted(types, key=lambda type_: type_ != records.SOA):
+            if rrset := answers.rrset_at(zone, name, type_):
+                yield from records.to_text(rrset)
