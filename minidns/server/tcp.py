@@ -52,6 +52,10 @@ class TcpServer:
             lambda: _Connection(self), host, port, family=family, reuse_port=shared or None, backlog=1024
         )
 
+    def serve(self, respond: Respond, resolve: Resolve, channel: Channel) -> None:
+        """Answer with something else from the next query on; connections stay."""
+        self.respond, self.resolve, self.channel = respond, resolve, channel
+
     @property
     def port(self) -> int:
         assert self._server is not None
@@ -61,6 +65,7 @@ class TcpServer:
         """Answer what has been read, then close every connection."""
         if self._server is not None:
             self._server.close()
+            self._server = None
         await asyncio.gather(*(connection.finish() for connection in tuple(self._connections)))
 
     def admit(self, connection: _Connection) -> bool:

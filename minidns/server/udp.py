@@ -22,6 +22,12 @@ LONGEST_QUERY = 4096
 #: Room for what arrives while something else is worked on. The kernel doubles it and caps it at net.core.rmem_max.
 RECEIVE_BUFFER = 4 << 20
 
+#: Linux's IP_PKTINFO, which Python's socket module does not name before 3.14.
+_IP_PKTINFO = 8
+
+#: What recvmsg told beside the packet: the address that it was sent to.
+_Ancillary = list[tuple[int, int, bytes]]
+
 Respond = Callable[[bytes, Channel], "bytes | Forward | None"]
 #: (packet, what respond said, channel): the answer of somebody else, None for none.
 Resolve = Callable[[bytes, Forward, Channel], Coroutine[Any, Any, bytes | None]]
@@ -45,21 +51,34 @@ def bind(host: str, port: int, family: socket.AddressFamily, *, shared: bool) ->
 
 
 class UdpServer:
-    """Answers the packets of one bound socket, from `start` until `stop`."""
+    """Answers the packets of one bound socket, from `start` until `stop`.
+
+    On a wildcard address each answer leaves from the address that its question was sent to. That takes recvmsg and
+    sendmsg, 1.0 us a query more than recvfrom and sendto (5.7 against 4.7 for both calls), so only there.
+    """
 
     def __init__(
         self, sock: socket.socket, channel: Channel, respond: Respond, resolve: Resolve, timing: Timing
     ) -> None:
         self._sock = sock
-        self._channel = channel
+        self.channel = channel
         self._respond = respond
         self._resolve = resolve
         self._timing = timing
         self._tasks: set[asyncio.Task[None]] = set()
+        self._wildcard = sock.getsockname()[0] in ("0.0.0.0", "::")
+        if self._wildcard and sock.family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        elif self._wildcard:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
 
     @property
     def port(self) -> int:
         return int(self._sock.getsockname()[1])
+
+    def serve(self, respond: Respond, resolve: Resolve, channel: Channel) -> None:
+        """Answer with something else from the next packet on."""
+        self._respond, self._resolve, self.channel = respond, resolve, channel
 
     def start(self) -> None:
         asyncio.get_running_loop().add_reader(self._sock, self._readable)
@@ -75,9 +94,15 @@ class UdpServer:
 
     def _readable(self) -> int:
         """Answer up to BATCH packets; returns how many there were."""
-        recvfrom, sendto = self._sock.recvfrom, self._sock.sendto
-        respond, channel = self._respond, self._channel
         started = perf_counter()
+        count = self._drain_wildcard() if self._wildcard else self._drain()
+        if count:
+            self._timing.batch(count, perf_counter() - started)
+        return count
+
+    def _drain(self) -> int:
+        recvfrom, sendto = self._sock.recvfrom, self._sock.sendto
+        respond, channel = self._respond, self.channel
         count = 0
         try:
             for count in range(BATCH):  # noqa: B007
@@ -87,30 +112,47 @@ class UdpServer:
                     try:
                         sendto(reply, address)
                     except OSError as error:
-                        log.debug("answer to %s is lost: %s", address, error)
+                        log.debug("the answer to %s is lost: %s", address, error)
                 elif reply is not None:
-                    self._later(packet, reply, address)
-            count = BATCH
+                    self._later(packet, reply, [], address)
         except BlockingIOError:
-            pass
+            return count
         except OSError as error:
-            # An ICMP error of an earlier answer: nothing was received.
+            # What an earlier answer met with (ICMP): nothing was received.
             log.debug("receiving: %s", error)
-        if count:
-            self._timing.batch(count, perf_counter() - started)
-        return count
+            return count
+        return BATCH
 
-    def _later(self, packet: bytes, forward: Forward, address: Any) -> None:
-        task = asyncio.get_running_loop().create_task(self._answer_later(packet, forward, address))
+    def _drain_wildcard(self) -> int:
+        recvmsg = self._sock.recvmsg
+        for count in range(BATCH):
+            try:
+                packet, ancillary, _, address = recvmsg(LONGEST_QUERY, 64)
+            except OSError as error:
+                if not isinstance(error, BlockingIOError):
+                    log.debug("receiving: %s", error)
+                return count
+            reply = self._respond(packet, self.channel)
+            if isinstance(reply, bytes):
+                self._send(reply, ancillary, address)
+            elif reply is not None:
+                self._later(packet, reply, ancillary, address)
+        return BATCH
+
+    def _send(self, reply: bytes, ancillary: _Ancillary, address: Any) -> None:
+        try:
+            self._sock.sendmsg((reply,), ancillary, 0, address)
+        except OSError as error:
+            log.debug("the answer to %s is lost: %s", address, error)
+
+    def _later(self, packet: bytes, forward: Forward, ancillary: _Ancillary, address: Any) -> None:
+        task = asyncio.get_running_loop().create_task(self._answer_later(packet, forward, ancillary, address))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer_later(self, packet: bytes, forward: Forward, address: Any) -> None:
+    async def _answer_later(self, packet: bytes, forward: Forward, ancillary: _Ancillary, address: Any) -> None:
         started = perf_counter()
-        reply = await self._resolve(packet, forward, self._channel)
+        reply = await self._resolve(packet, forward, self.channel)
         self._timing.batch(1, perf_counter() - started)
         if reply is not None:
-            try:
-                self._sock.sendto(reply, address)
-            except OSError as error:
-                log.debug("answer to %s is lost: %s", address, error)
+            self._send(reply, ancillary, address)
