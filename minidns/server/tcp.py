@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from time import perf_counter
-from typing import cast
+from typing import Any, cast
 
 from minidns.metrics import Timing
 from minidns.responder import Channel, Forward
@@ -154,11 +155,13 @@ class _Connection(asyncio.Protocol):
                 break
             packet = bytes(buffer[at + 2 : end])
             at, count = end, count + 1
-            reply = self._server.respond(packet, self._server.channel)
+            server = self._server
+            said = server.respond(packet, server.channel)
+            reply = server.resolve(packet, said, server.channel) if isinstance(said, Forward) else said
             if isinstance(reply, bytes):
                 replies += (len(reply).to_bytes(2, "big"), reply)
             elif reply is not None:
-                self._later(packet, reply)
+                self._later(reply)
         del buffer[:at]
         if count:
             self._alive = self._loop.time()
@@ -170,8 +173,8 @@ class _Connection(asyncio.Protocol):
         self._balance()
         self._close_when_done()
 
-    def _later(self, packet: bytes, forward: Forward) -> None:
-        task = self._loop.create_task(self._answer_later(packet, forward))
+    def _later(self, coming: Coroutine[Any, Any, bytes | None]) -> None:
+        task = self._loop.create_task(self._answer_later(coming))
         self._tasks.add(task)
         task.add_done_callback(self._answered)
 
@@ -180,9 +183,9 @@ class _Connection(asyncio.Protocol):
         if self._working is None and self._transport is not None:
             self._work()
 
-    async def _answer_later(self, packet: bytes, forward: Forward) -> None:
+    async def _answer_later(self, coming: Coroutine[Any, Any, bytes | None]) -> None:
         started = perf_counter()
-        reply = await self._server.resolve(packet, forward, self._server.channel)
+        reply = await coming
         self._server.timing.batch(1, perf_counter() - started)
         if reply is not None and self._transport is not None:
             self._alive = self._loop.time()

@@ -29,8 +29,8 @@ _IP_PKTINFO = 8
 _Ancillary = list[tuple[int, int, bytes]]
 
 Respond = Callable[[bytes, Channel], "bytes | Forward | None"]
-#: (packet, what respond said, channel): the answer of somebody else, None for none.
-Resolve = Callable[[bytes, Forward, Channel], Coroutine[Any, Any, bytes | None]]
+#: (packet, what respond said, channel): the answer of somebody else, at once or later; None for silence.
+Resolve = Callable[[bytes, Forward, Channel], "bytes | Coroutine[Any, Any, bytes | None] | None"]
 
 
 def bind(host: str, port: int, family: socket.AddressFamily, *, shared: bool) -> socket.socket:
@@ -146,13 +146,19 @@ class UdpServer:
             log.debug("the answer to %s is lost: %s", address, error)
 
     def _later(self, packet: bytes, forward: Forward, ancillary: _Ancillary, address: Any) -> None:
-        task = asyncio.get_running_loop().create_task(self._answer_later(packet, forward, ancillary, address))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        reply = self._resolve(packet, forward, self.channel)
+        if isinstance(reply, bytes):
+            self._send(reply, ancillary, address)
+        elif reply is not None:
+            task = asyncio.get_running_loop().create_task(self._answer_later(reply, ancillary, address))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    async def _answer_later(self, packet: bytes, forward: Forward, ancillary: _Ancillary, address: Any) -> None:
+    async def _answer_later(
+        self, coming: Coroutine[Any, Any, bytes | None], ancillary: _Ancillary, address: Any
+    ) -> None:
         started = perf_counter()
-        reply = await self._resolve(packet, forward, self.channel)
+        reply = await coming
         self._timing.batch(1, perf_counter() - started)
         if reply is not None:
             self._send(reply, ancillary, address)
