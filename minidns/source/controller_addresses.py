@@ -51,7 +51,8 @@ class Addresses:
         self._owner: dict[int, Key] = {}
         self._pins: dict[Key, frozenset[int]] = {}
         self._pinned: dict[int, set[Key]] = {}
-        self._full = False
+        #: Nothing was left when an address was last asked for.
+        self.full = False
 
     def place(self, index: int) -> bytes:
         """The address at that place of the range."""
@@ -61,9 +62,9 @@ class Addresses:
         """The owner's address, the same until it is released; None when all are taken."""
         offset = self._given.get(owner)
         if offset is None:
-            offset = None if self._full else self._find(owner)
+            offset = None if self.full else self._find(owner)
             if offset is None:
-                self._full = True
+                self.full = True
                 return None
             self._given[owner] = offset
             self._owner[offset] = owner
@@ -82,7 +83,8 @@ class Addresses:
         offset = self._given.pop(owner, None)
         if offset is not None:
             del self._owner[offset]
-            self._full = False
+            #: Nothing was left when an address was last asked for.
+        self.full = False
 
     def pin(self, owner: Key, addresses: tuple[bytes, ...]) -> set[Key]:
         """These addresses, and no others, are written down for this owner.
@@ -100,7 +102,7 @@ class Addresses:
             concerned |= self._pinned[offset]
             if not self._pinned[offset]:
                 del self._pinned[offset]
-                self._full = False
+                self.full = False
         if new:
             self._pins[owner] = new
         for offset in new - old:

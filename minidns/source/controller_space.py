@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeGuard
 
 from minidns import model
 from minidns.source.controller_addresses import Addresses
@@ -124,26 +124,23 @@ class Space:
                 groups[key] = old
             else:
                 groups[key] = made = group(planned, self._addresses)
-                if short := sum(not pod.addresses for pod in made.pods):
-                    self._report_short(key, short, len(made.pods), planned.source)
+                self._report_full(planned.source, made)
         return groups
 
     def _addresses(self, source: Source, name: str) -> tuple[bytes, ...]:
-        spec = source.spec if isinstance(source, Pod) else source.spec.template.spec
-        if isinstance(source, Pod) and (source.status.addresses or source.status.phase == "Pending"):
+        if _settled(source):
             return source.status.addresses
-        if spec.host_network:
+        if (source.spec if isinstance(source, Pod) else source.spec.template.spec).host_network:
             return tuple(_NODE[each.size] for each in self._pod_ips)
         given = (each.give((self.name, name)) for each in self._pod_ips)
         return tuple(address for address in given if address)
 
-    def _report_short(self, key: GroupKey, short: int, of: int, source: Source) -> None:
-        if isinstance(source, Pod) and source.status.phase == "Pending":
-            return
-        ranges = " and ".join(str(each.network) for each in self._pod_ips) or "none given"
-        self.problems.append(
-            f"{key[0]} {self.name}/{key[1]}: {short} of {of} pods have no address: pod CIDR {ranges} is full"
-        )
+    def _report_full(self, source: Source, made: Group) -> None:
+        short = 0 if _settled(source) else sum(len(pod.addresses) < len(self._pod_ips) for pod in made.pods)
+        if short:
+            what = f"{type(source).__name__} {self.name}/{source.name}: {short} of {len(made.pods)} pods"
+            full = " and ".join(str(each.network) for each in self._pod_ips if each.full)
+            self.problems.append(f"{what} have no address: pod CIDR {full} is full")
 
     def _slices(
         self, services: Mapping[str, Service], groups: Mapping[GroupKey, Group]
@@ -197,6 +194,11 @@ class Space:
 def _names(planned: Mapping[GroupKey, Plan], other: Mapping[GroupKey, Plan]) -> set[str]:
     """The names of pods in plans that the other mapping does not share."""
     return {name for key, each in planned.items() if other.get(key) is not each for name in each.names}
+
+
+def _settled(source: Source) -> TypeGuard[Pod]:
+    """The pod's own status says which addresses it has, or that it waits for some."""
+    return isinstance(source, Pod) and (bool(source.status.addresses) or source.status.phase == "Pending")
 
 
 def _same(a: tuple[Group, ...], b: tuple[Group, ...]) -> bool:
