@@ -1,0 +1,177 @@
+"""Why an answer is what it is: a value that travels with it, and the one sentence that says it.
+
+`sentence` is what an Extended DNS Error (RFC 8914) carries and what explanations begin with, so that both agree. What the
+network sent is never part of a sentence; names of the cluster's objects are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from minidns.model import Key
+
+
+class Why(Enum):
+    """Every way in which an answer can come about."""
+
+    RECORDS = "records of the type asked for"
+    ALIAS = "an ExternalName Service"
+    ALIAS_LOOP = "an ExternalName Service that leads back to itself"
+    ALIAS_TARGET = "an ExternalName Service whose target has no such record"
+    NO_TYPE = "the name exists, without this type"
+    OTHER_FAMILY = "the name has addresses of the other family only"
+    EMPTY = "the name exists only because there are names below it"
+    NOTHING = "the name exists, and has no records"
+    NAMESPACE = "the name is a namespace's"
+    NO_NAME = "no such name in the zone"
+    NO_NAMESPACE = "no such namespace"
+    NO_SERVICE = "no such Service in the namespace"
+    ELSEWHERE = "the Service is in another namespace"
+    NO_SLICES = "a headless Service without EndpointSlices"
+    NO_ENDPOINTS = "a headless Service without endpoints"
+    NONE_READY = "a headless Service of which no endpoint is ready"
+    NO_RECORDS = "a Service that gives no name"
+    NO_ADDRESS = "the Service has no address yet"
+    BELOW_ALIAS = "a name below an ExternalName Service"
+    IGNORED = "a Service without ready endpoints does not exist here"
+    NO_HOST = "no endpoint of that name behind the Service"
+    HOST_NOT_READY = "the endpoint is not ready"
+    NO_PORT = "the Service has no port of that name"
+    PORT_UNNAMED = "the Service's ports have no names"
+    OTHER_PROTOCOL = "the port has another protocol"
+    PORT_NOT_READY = "no ready endpoint has the port"
+    TOO_DEEP = "more labels than the name of an endpoint or port has"
+    PODS_DISABLED = "names by pod address are switched off"
+    NO_POD = "no pod with that address in the namespace"
+    NOT_AN_ADDRESS = "the label is not a pod's address"
+    NO_POINTER = "no Service or ready endpoint has that address"
+    NOT_SYNCED = "the first full list is not in yet"
+    OUTSIDE = "the name is outside every zone"
+    TRANSFER = "zone transfers are not offered"
+    CLASS = "only class IN is served"
+
+
+#: RFC 8914, 4: Not Ready, Not Authoritative, Not Supported. All else is 0, Other.
+_CODES = {Why.NOT_SYNCED: 14, Why.OUTSIDE: 20, Why.TRANSFER: 21, Why.CLASS: 21}
+#: The longest sentence in bytes: what an Extended DNS Error takes without getting in the way of anything.
+LONGEST = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why, and about what.
+
+    service: the Service that the name led to, or the nearest to it.
+    place: the namespace, the endpoint's or the port's name, or the selector, that the sentence is about.
+    elsewhere: namespaces, protocols or types that there are instead.
+    endpoints: how many endpoints the Service has.
+    general: true for every name that is missing at the same place, so that the answer can be kept there.
+    """
+
+    why: Why
+    service: Key | None = None
+    place: str = ""
+    elsewhere: tuple[str, ...] = ()
+    endpoints: int = 0
+    general: bool = False
+
+    @property
+    def code(self) -> int:
+        """The INFO-CODE of RFC 8914."""
+        return _CODES.get(self.why, 0)
+
+
+def shown(text: str) -> str:
+    """Text of the network or of the cluster as it may be shown anywhere: what a terminal would not print is escaped as
+    in a zone file (RFC 1035, 5.1), byte by byte."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else "".join(f"\\{byte:03d}" for byte in char.encode("utf-8", "surrogateescape"))
+        for char in text
+    )
+
+
+def sentence(reason: Reason) -> str:
+    """The reason for people, in one short sentence of at most LONGEST bytes; "" where records need none."""
+    text = shown(_sentence(reason))
+    if len(text.encode()) <= LONGEST:
+        return text
+    return text.encode()[: LONGEST - 3].decode("utf-8", "ignore") + "..."
+
+
+def _sentence(reason: Reason) -> str:
+    service = "Service " + "/".join(reason.service) if reason.service else ""
+    others = ", ".join(reason.elsewhere[:3]) + (" and more" if len(reason.elsewhere) > 3 else "")
+    many = f"{reason.endpoints} endpoint" + ("" if reason.endpoints == 1 else "s")
+    match reason.why:
+        case Why.RECORDS | Why.ALIAS:
+            return ""
+        case Why.ALIAS_LOOP:
+            return f"ExternalName {service} leads back to itself"
+        case Why.ALIAS_TARGET:
+            return f"the target of ExternalName {service} has no such record"
+        case Why.NO_TYPE:
+            return f"{service or 'the name'} has no such record here, only {others}"
+        case Why.OTHER_FAMILY:
+            return f"{service or 'the name'} has {others} addresses only"
+        case Why.EMPTY:
+            return "nothing here, only names below"
+        case Why.NOTHING:
+            return "the name exists, without any record"
+        case Why.NAMESPACE:
+            return f"{reason.place} is a namespace: ask for a name below it"
+        case Why.NO_NAME:
+            return "no such name in the zone; Services are below svc"
+        case Why.NO_NAMESPACE:
+            return "no such namespace"
+        case Why.NO_SERVICE:
+            return f"no Service of that name in namespace {reason.place}"
+        case Why.ELSEWHERE:
+            return f"no {service}; there is one in namespace {others}"
+        case Why.NO_SLICES:
+            return f"no EndpointSlice of headless {service} is known"
+        case Why.NO_ENDPOINTS:
+            selector = f": its selector {reason.place} matches no running pod" if reason.place else ""
+            return f"headless {service} has no endpoints{selector}"
+        case Why.NONE_READY:
+            return f"headless {service} has {many}, 0 ready"
+        case Why.NO_RECORDS:
+            return f"ExternalName {service} does not hold a domain name"
+        case Why.NO_ADDRESS:
+            return f"{service} has no cluster IP yet"
+        case Why.BELOW_ALIAS:
+            return f"ExternalName {service} is an alias: there are no names below it"
+        case Why.IGNORED:
+            return f"{service} has {many}, 0 ready, and such Services are left out here"
+        case Why.NO_HOST:
+            return f"{service} has {many}, none of that name"
+        case Why.HOST_NOT_READY:
+            return f"endpoint {reason.place} of {service} is not ready"
+        case Why.NO_PORT:
+            return f"{service} has no port of that name, only {others}" if others else f"{service} has no ports"
+        case Why.PORT_UNNAMED:
+            return f"{service} has unnamed ports only: ask for SRV at the Service's own name"
+        case Why.OTHER_PROTOCOL:
+            return f"port {reason.place} of {service} is {others}"
+        case Why.PORT_NOT_READY:
+            return f"no ready endpoint of {service} has port {reason.place}"
+        case Why.TOO_DEEP:
+            return f"no names that deep below {service}"
+        case Why.PODS_DISABLED:
+            return "names by pod address are switched off (pods disabled)"
+        case Why.NO_POD:
+            return f"no pod with that address in namespace {reason.place}"
+        case Why.NOT_AN_ADDRESS:
+            return "a pod's name is its address with dashes, such as 10-244-0-5"
+        case Why.NO_POINTER:
+            return "no Service or ready endpoint has that address"
+        case Why.NOT_SYNCED:
+            return "waiting for the first full list of Services and EndpointSlices"
+        case Why.OUTSIDE:
+            return "outside of every zone served here, and no forwarder is configured"
+        case Why.TRANSFER:
+            return "zone transfers are not offered"
+        case Why.CLASS:
+            return "only class IN is served"
