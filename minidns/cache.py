@@ -66,8 +66,10 @@ class AnswerCache:
             "denial": tuple(map(names.from_text, options.disable_denial)),
         }
 
-    def __len__(self) -> int:
-        return sum(map(len, self._rooms.values()))
+    @property
+    def entries(self) -> dict[str, int]:
+        """How many answers are kept, by class."""
+        return {name: len(room) for name, room in self._rooms.items()}
 
     def get(self, key: Key, now: float) -> Hit | None:
         """The answer, when there is one that may be given."""

@@ -44,7 +44,7 @@ class LoopProbe:
         questions = []
         for forwarder in forwarders:
             for server in forwarder.servers:
-                name = names.from_text(f"{len(self._sent)}.{self._label}.{forwarder.options.zone}")
+                name = names.from_text(f"{len(self._sent)}.{self._label}.{forwarder.options.zone}".rstrip("."))
                 self._sent[name] = server
                 if not any(is_below(name, names.from_text(zone)) for zone in forwarder.options.except_zones):
                     questions.append(self._ask(server, name))
