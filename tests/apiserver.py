@@ -42,7 +42,8 @@ class Fault:
     """What goes wrong with the next request for `resource` (None: any) that is a `verb` (None: any).
 
     `status` with `message`, `retry_after`: a refusal. Otherwise the response starts, brings `after` events (a list: the
-    first half of its bytes), then `extra` bytes, then goes wrong as `how` says. `times`: so many requests.
+    first half of its bytes), then `extra` bytes, then goes wrong as `how` says. `skip`: so many requests are spared
+    first; `times`: so many are hit.
     """
 
     resource: str | None = None
@@ -53,6 +54,7 @@ class Fault:
     after: int = 0
     extra: bytes = b""
     how: How = "cut"
+    skip: int = 0
     times: int = 1
 
 
@@ -157,12 +159,17 @@ class ApiServer:
         self._announce(resource, self.version, line)
 
     def expire(self) -> None:
-        """Forget all events and all continue tokens: watches that have to start from an older version get 410."""
+        """Forget all versions and continue tokens: what starts from an older one gets 410. Open watches go on."""
         self._pages.clear()
         for collection in self.collections.values():
             collection.floor = self.version
-            collection.dropped += len(collection.events)
-            collection.events.clear()
+
+    def trim(self, keep: int = 1000) -> None:
+        """Free the memory of all but the last events, which every open watch must have had."""
+        for collection in self.collections.values():
+            gone = max(0, len(collection.events) - keep)
+            collection.dropped += gone
+            del collection.events[:gone]
 
     def expire_tokens(self) -> None:
         """Forget all continue tokens."""
@@ -173,6 +180,10 @@ class ApiServer:
         for transport in self._open:
             _reset(transport)
         self._open.clear()
+
+    @property
+    def running(self) -> bool:
+        return not self._stopping.is_set()
 
     @property
     def watching(self) -> int:
@@ -216,6 +227,9 @@ class ApiServer:
     def _fault(self, resource: str, verb: Verb) -> Fault | None:
         for fault in self.faults:
             if fault.resource in (None, resource) and fault.verb in (None, verb):
+                if fault.skip:
+                    fault.skip -= 1
+                    continue
                 fault.times -= 1
                 if fault.times <= 0:
                     self.faults.remove(fault)
@@ -331,6 +345,8 @@ def recorded_events() -> list[tuple[str, JSON]]:
 
 def _reset(transport: asyncio.Transport) -> None:
     """RST instead of FIN, as a crashed host or an impatient proxy does."""
+    if transport.is_closing():
+        return
     sock = transport.get_extra_info("socket")
     if sock is not None and sock.fileno() >= 0:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -97,7 +97,7 @@ def main() -> None:
         answer = _Answer(asyncio.run(_read(files, context)))
     except Exception as error:
         # Whatever is wrong with the files: a YAML error, a missing key, a plugin that failed.
-        answer = _Answer(error=" ".join(str(error).split()) or type(error).__name__)
+        answer = _Answer(error=" ".join(str(error).split()) or f"it is incomplete ({type(error).__name__})")
     sys.stdout.buffer.write(msgspec.json.encode(answer))
 
 

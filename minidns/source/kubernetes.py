@@ -133,6 +133,8 @@ def _words(error: Exception, server: str) -> str:
         return f"no connection to {server} within the time limit"
     if isinstance(error, TimeoutError):
         return f"{server} fell silent"
+    if isinstance(error, (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, ConnectionError)):
+        return f"the connection to {server} broke"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"no connection to {server}: {error.os_error.strerror or error}"
     return " ".join(str(error).split()) or type(error).__name__

@@ -150,7 +150,8 @@ class Reflector:
         `unauthorized`: because of the credentials.
         """
         self.link.lost(self._verb, why, now)
-        if self.done:
+        if self.done:  # it was the credentials that could not be read again
+            self._pause = Pause(self.link.wait(progress=False), unauthorized=True)
             return
         if self._mode is _Mode.STREAM and self._code == 200:
             self._streaming = False  # the server, or a proxy, may not do this well: pages have the next try
