@@ -1,10 +1,20 @@
-"""Counters that cost nothing on the hot path: plain numbers, added up per batch, and put into words when asked."""
+"""Counters that cost nothing on the hot path: plain numbers, added up per batch, and put into words when asked.
+
+A `Report` is what one process counted; `render` turns the sum of all into the text that Prometheus scrapes. Names that
+CoreDNS has, with the same meaning, are used as they are (docs/metrics.md lists the rest).
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
-#: Upper bounds in seconds of the duration histogram: CoreDNS's `coredns_dns_request_duration_seconds`.
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+#: Upper bounds in seconds of the duration histogram: those of `coredns_dns_request_duration_seconds`.
 BUCKETS = tuple(0.00025 * 2**power for power in range(16))
 
 
@@ -23,3 +33,121 @@ class Timing:
         self.count += count
         self.seconds += seconds
         self.buckets[bisect_left(BUCKETS, seconds / count)] += count
+
+    def add(self, other: Timing) -> None:
+        """Count what another one has counted, too."""
+        self.count += other.count
+        self.seconds += other.seconds
+        self.buckets = [mine + theirs for mine, theirs in zip(self.buckets, other.buckets, strict=True)]
+
+
+@dataclass(slots=True)
+class Report:
+    """What one process counted since it started.
+
+    answered: by (server, transport, family, type, rcode). timings: by (server, transport).
+    counters, gauges: by (name, help), then by label values such as (("server", "dns://:53"),).
+    """
+
+    answered: Counter[tuple[str, str, str, str, str]] = field(default_factory=Counter)
+    timings: dict[tuple[str, str], Timing] = field(default_factory=dict)
+    counters: Counter[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=Counter)
+    gauges: dict[tuple[str, tuple[tuple[str, str], ...]], float] = field(default_factory=dict)
+
+    def add(self, other: Report) -> None:
+        """Sum up with what another process counted. Its gauges add to ours."""
+        self.answered.update(other.answered)
+        self.counters.update(other.counters)
+        for place, timing in other.timings.items():
+            self.timings.setdefault(place, Timing()).add(timing)
+        for gauge, value in other.gauges.items():
+            self.gauges[gauge] = self.gauges.get(gauge, 0.0) + value
+
+
+#: What each counter and gauge of a Report means.
+HELP = {
+    "coredns_cache_hits": "Forwarded questions that the cache answered.",
+    "coredns_cache_misses": "Forwarded questions that the cache had no answer to.",
+    "coredns_cache_prefetch": "Answers that were asked for again before they ended.",
+    "coredns_cache_served_stale": "Answers served after their end (RFC 8767).",
+    "coredns_cache_entries": "Answers in the cache.",
+    "coredns_forward_max_concurrent_rejects": "Questions refused because max_concurrent were under way.",
+    "minidns_zone_names": "Names in the zone index, empty non-terminals included.",
+    "minidns_zone_serial": "The SOA serial number of the zone.",
+    "minidns_zone_changes": "Changes of the cluster that touched a name.",
+    "minidns_zone_touched_names": "Names that changes touched.",
+    "minidns_source_synced": "1 once the first full list of everything is in.",
+    "minidns_source_lost_seconds": "Seconds since the API server was last followed without a gap; 0 while it is.",
+    "minidns_source_stale": "1 while answers come from the state file of an earlier run.",
+    "minidns_workers": "Processes that answer.",
+    "minidns_worker_restarts": "Workers that ended and were started again.",
+}
+
+
+def render(report: Report) -> bytes:
+    """The text format of Prometheus."""
+    registry = CollectorRegistry()
+    registry.register(_Collector(report))
+    return generate_latest(registry)
+
+
+class _Collector:
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _answers(self._report)
+        yield _durations(self._report)
+        yield from _plain(self._report.counters.items(), CounterMetricFamily)
+        yield from _plain(self._report.gauges.items(), GaugeMetricFamily)
+
+
+def _answers(report: Report) -> Iterator[Metric]:
+    requests = CounterMetricFamily(
+        "coredns_dns_requests", "Answered queries.", labels=["server", "zone", "view", "proto", "family", "type"]
+    )
+    responses = CounterMetricFamily(
+        "coredns_dns_responses", "Answers by rcode.", labels=["server", "zone", "view", "rcode", "plugin"]
+    )
+    by_type: Counter[tuple[str, str, str, str]] = Counter()
+    by_rcode: Counter[tuple[str, str]] = Counter()
+    for (server, transport, family, type_, rcode), count in report.answered.items():
+        by_type[server, transport, family, type_] += count
+        by_rcode[server, rcode] += count
+    for (server, transport, family, type_), count in sorted(by_type.items()):
+        requests.add_metric([server, ".", "", transport, family, type_], count)
+    for (server, rcode), count in sorted(by_rcode.items()):
+        responses.add_metric([server, ".", "", rcode, ""], count)
+    yield requests
+    yield responses
+
+
+def _durations(report: Report) -> Metric:
+    family = HistogramMetricFamily(
+        "coredns_dns_request_duration_seconds",
+        "Seconds from receiving to sending; each answer of a batch counts with the batch's mean.",
+        labels=["server", "zone", "view"],
+    )
+    servers: dict[str, Timing] = {}
+    for (server, _), timing in report.timings.items():
+        servers.setdefault(server, Timing()).add(timing)
+    for server, timing in sorted(servers.items()):
+        total, buckets = 0, []
+        for bound, count in zip((*map(str, BUCKETS), "+Inf"), timing.buckets, strict=True):
+            total += count
+            buckets.append((bound, float(total)))
+        family.add_metric([server, ".", ""], buckets, timing.seconds)
+    return family
+
+
+def _plain(
+    values: Iterable[tuple[tuple[str, tuple[tuple[str, str], ...]], float]],
+    make: type[CounterMetricFamily | GaugeMetricFamily],
+) -> Iterator[Metric]:
+    families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+    for (name, labels), value in values:
+        family = families.get(name)
+        if family is None:
+            family = families[name] = make(name, HELP[name], labels=[label for label, _ in labels])
+        family.add_metric([text for _, text in labels], value)
+    yield from families.values()

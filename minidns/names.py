@@ -108,6 +108,11 @@ def reversed_address(name: Name) -> bytes | None:
         return None
 
 
+def packed_address(text: str) -> bytes:
+    """The packed form of an address as people write it. Raises ValueError."""
+    return ipaddress.ip_address(text).packed
+
+
 def address_text(address: bytes) -> str:
     """A packed address as people write it (RFC 5952)."""
     return socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address)

@@ -1,22 +1,22 @@
-"""What one process answers: a zone index and a responder for every zone of every server block.
+"""What one process answers: the zone indexes of a configuration, and a front for each address.
 
-Changes come in by `publish`, packets by the `respond` of a block's front. Nothing here does I/O.
+Changes come in by `publish`, packets by the fronts. No socket is opened here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from minidns import names
 from minidns.config import Cluster as ClusterSource
 from minidns.config import Config, Kubernetes, ServerBlock
-from minidns.model import Change, EndpointSlice, Kind, Namespace, Pod, Service, Upserted
-from minidns.responder import Channel, Forward, Responder
+from minidns.front import BlockFront, Front, Router
+from minidns.model import Change, EndpointSlice, Key, Kind, Namespace, Object, Pod, Service, Upserted
 from minidns.schema import PodMode, ZoneSettings
+from minidns.values import Listen
 from minidns.zone import Touch, Zone
 
-Respond = Callable[[bytes, Channel], bytes | Forward | None]
 Watcher = Callable[[Change, list[Touch]], None]
 
 
@@ -26,48 +26,6 @@ class _Fed:
 
     zone: Zone
     kinds: frozenset[Kind]
-
-
-class Front:
-    """How one server block answers: its zones one after the other, then whatever it has for the rest."""
-
-    def __init__(self, block: ServerBlock, zones: Sequence[Zone]) -> None:
-        self.block = block
-        self.zones = tuple(zones)
-        self.responders = tuple(self._responders())
-
-    def _responders(self) -> Iterator[Responder]:
-        forwards = bool(self.block.forwards)
-        kubernetes = self.block.kubernetes
-        last = len(self.zones) - 1
-        for index, zone in enumerate(self.zones):
-            yield Responder(
-                zone,
-                forwards=forwards or index < last,
-                recursion=forwards,
-                fallthrough=tuple(map(names.from_text, kubernetes.fallthrough)) if kubernetes and forwards else (),
-                explain=kubernetes is None or kubernetes.ede,
-            )
-
-    def channel(self, transport: str, family: str) -> Channel:
-        """A channel that all responders of the block know."""
-        channel = self.responders[0].channel(transport, family)
-        for responder in self.responders[1:]:
-            responder.adopt(channel)
-        return channel
-
-    @property
-    def respond(self) -> Respond:
-        """The block's `respond`. With one zone it is that responder's own: nothing stands in between."""
-        return self.responders[0].respond if len(self.responders) == 1 else self._respond
-
-    def _respond(self, packet: bytes, channel: Channel) -> bytes | Forward | None:
-        reply: bytes | Forward | None = None
-        for responder in self.responders:
-            reply = responder.respond(packet, channel)
-            if not isinstance(reply, Forward) or reply.alias:
-                return reply
-        return reply
 
 
 class Site:
@@ -82,7 +40,7 @@ class Site:
         self._ns_addresses = ns_addresses
         source = config.source
         self._exposed_only = isinstance(source, ClusterSource) and bool(source.namespace_labels)
-        self.fronts = tuple(Front(block, self._zones_of(block)) for block in config.servers)
+        self.fronts = tuple(BlockFront(block, self._zones_of(block)) for block in config.servers)
         self.watchers: list[Watcher] = []
 
     @property
@@ -106,6 +64,34 @@ class Site:
                     fed.zone.apply(change)
                 else:
                     self._tell(fed.zone, change)
+
+    def objects(self) -> dict[Kind, tuple[Object, ...]]:
+        """Every object that the zones hold, by kind."""
+        found: dict[Kind, dict[Key, Object]] = {}
+        for fed in self._fed.values():
+            for kind in fed.kinds:
+                found.setdefault(kind, {}).update(fed.zone.cluster.all(kind))
+        return {kind: tuple(objects.values()) for kind, objects in found.items()}
+
+    def summary(self) -> str:
+        """The zones and how much is in them, in one line."""
+        if not self.kinds:
+            return "no zone of its own"
+        origins = ", ".join(names.to_text(origin) for zone in self.zones for origin in zone.origins)
+        first = self.zones[0].cluster
+        counts = [f"{len(first.all(kind))} {kind.__name__}s" for kind in (Service, EndpointSlice, Namespace, Pod)]
+        return f"{origins}: {', '.join(counts[: 3 + (Pod in self.kinds)])}, {len(self.zones[0].nodes)} names"
+
+    def by_address(self) -> dict[Listen, Front]:
+        """What answers on each address to listen on."""
+        found: dict[Listen, list[BlockFront]] = {}
+        for front in self.fronts:
+            for listen in front.block.listen:
+                found.setdefault(listen, []).append(front)
+        return {
+            listen: fronts[0] if len(fronts) == 1 and "." in fronts[0].block.zones else Router(fronts)
+            for listen, fronts in found.items()
+        }
 
     def mark_synced(self) -> None:
         """The first full list of everything is in: answer from it."""

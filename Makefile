@@ -1,0 +1,33 @@
+# Two commands: `make run` starts minidns on the demo, `make test` runs every check that CI runs.
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint bench clean
+
+$(BIN)/minidns: pyproject.toml
+	python3 -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+run: $(BIN)/minidns
+	@echo 'Try, in another terminal:'
+	@echo '  dig @127.0.0.1 -p 1053 mysql-svc.default.svc.cluster.local SRV'
+	@echo '  dig @127.0.0.1 -p 1053 nginx.default.svc.cluster.local'
+	@echo '  dig @127.0.0.1 -p 1053 my-headless-service.default.svc.cluster.local'
+	@echo
+	$(BIN)/minidns serve --manifests config/demo --ttl 30
+
+lint: $(BIN)/minidns
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest -q -n 2
+
+bench: $(BIN)/minidns
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) *.egg-info

@@ -1,0 +1,128 @@
+"""How a server block answers: its zones first, then what stands beside or behind them.
+
+A `Front` is what sockets hand packets to. For a block with one zone its `respond` is the responder's own, so that
+nothing stands between an ordinary question and its answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any, Protocol
+
+from minidns import names, records, wire
+from minidns.config import ServerBlock
+from minidns.loop import LoopProbe
+from minidns.resolver import Resolver
+from minidns.responder import Channel, Forward, Responder
+from minidns.zone import Zone
+
+Respond = Callable[[bytes, Channel], bytes | Forward | None]
+Elsewhere = bytes | Coroutine[Any, Any, bytes | None] | None
+
+
+class Front(Protocol):
+    """What answers the packets of an address."""
+
+    @property
+    def respond(self) -> Respond:
+        """The answer to a packet, None for silence, or what `resolve` has to answer."""
+
+    def resolve(self, packet: bytes, forward: Forward, channel: Channel) -> Elsewhere:
+        """The answer to what `respond` did not answer, at once or later."""
+
+    def channel(self, transport: str, family: str) -> Channel:
+        """A new channel to answer on."""
+
+    def adopt(self, channel: Channel) -> None:
+        """Answer on a channel that somebody else made, too."""
+
+
+class BlockFront:
+    """The front of one server block."""
+
+    def __init__(self, block: ServerBlock, zones: Sequence[Zone]) -> None:
+        self.block = block
+        self.zones = tuple(zones)
+        self.probe = LoopProbe() if block.loop else None
+        self.resolver = Resolver(block.forwards, block.cache, probe=self.probe) if block.forwards else None
+        self.responders = tuple(self._responders())
+
+    @property
+    def respond(self) -> Respond:
+        return self.responders[0].respond if len(self.responders) == 1 else self._respond
+
+    def resolve(self, packet: bytes, forward: Forward, channel: Channel) -> Elsewhere:
+        if self.resolver is None:
+            return wire.error(packet, records.REFUSED, forward.question)
+        if forward.alias:
+            return self.resolver.resolve_alias(packet, forward.alias.answer, channel.transport)
+        cached = self.resolver.cached(packet, channel.transport)
+        return cached or self.resolver.resolve(packet, channel.transport)
+
+    def channel(self, transport: str, family: str) -> Channel:
+        channel = Channel(transport, family)
+        self.adopt(channel)
+        return channel
+
+    def adopt(self, channel: Channel) -> None:
+        for responder in self.responders:
+            responder.adopt(channel)
+
+    def close(self) -> None:
+        """Give up what is being resolved."""
+        if self.resolver is not None:
+            self.resolver.close()
+
+    def _responders(self) -> Iterator[Responder]:
+        kubernetes = self.block.kubernetes
+        forwards = self.resolver is not None
+        last = len(self.zones) - 1
+        for index, zone in enumerate(self.zones):
+            yield Responder(
+                zone,
+                forwards=forwards or index < last,
+                recursion=forwards,
+                fallthrough=tuple(map(names.from_text, kubernetes.fallthrough)) if kubernetes and forwards else (),
+                explain=kubernetes is None or kubernetes.ede,
+            )
+
+    def _respond(self, packet: bytes, channel: Channel) -> bytes | Forward | None:
+        reply: bytes | Forward | None = None
+        for responder in self.responders:
+            reply = responder.respond(packet, channel)
+            if not isinstance(reply, Forward) or reply.alias:
+                return reply
+        return reply
+
+
+class Router:
+    """Several server blocks on one address: the one with the longest zone that holds the name answers."""
+
+    def __init__(self, fronts: Sequence[BlockFront]) -> None:
+        zones = [(names.from_text(zone), front) for front in fronts for zone in front.block.zones]
+        self._zones = sorted(zones, key=lambda pair: -len(pair[0]))
+        self._first = fronts[0]
+
+    def respond(self, packet: bytes, channel: Channel) -> bytes | Forward | None:
+        try:
+            name = wire.parse(packet).name
+        except wire.MalformedError:
+            return self._first.respond(packet, channel)
+        front = self._front(name)
+        return front.respond(packet, channel) if front else wire.error(packet, records.REFUSED, wire.parse(packet))
+
+    def resolve(self, packet: bytes, forward: Forward, channel: Channel) -> Elsewhere:
+        front = self._front(forward.question.name)
+        return front.resolve(packet, forward, channel) if front else None
+
+    def channel(self, transport: str, family: str) -> Channel:
+        channel = Channel(transport, family)
+        self.adopt(channel)
+        return channel
+
+    def adopt(self, channel: Channel) -> None:
+        for _, front in self._zones:
+            front.adopt(channel)
+
+    def _front(self, name: names.Name) -> BlockFront | None:
+        return next((front for zone, front in self._zones if names.is_below(name, zone)), None)

@@ -1,0 +1,101 @@
+"""The source that a configuration names, behind one interface: manifests or an API server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Protocol
+
+from minidns.config import Cluster, Manifests
+from minidns.model import Change, Kind, Pod
+from minidns.source import state
+from minidns.source.connect import connect
+from minidns.source.kubernetes import KubernetesSource
+from minidns.source.manifests import ManifestSource
+from minidns.source.requests import resources
+
+Publish = Callable[[Sequence[Change]], None]
+
+
+class Source(Protocol):
+    """Where objects come from.
+
+    initial: what there is at the start. stale: that is from an earlier run, until `synced` is set.
+    origin: a few words that name the source.
+    """
+
+    initial: Sequence[Change]
+    stale: bool
+    synced: asyncio.Event
+    origin: str
+
+    async def run(self, publish: Publish) -> None:
+        """Publish every change from now on, until cancelled."""
+
+    def problem(self) -> tuple[str, float]:
+        """Why the source is not followed, in one line, and for how many seconds; ("", 0.0) while it is."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+class _Folder:
+    def __init__(self, options: Manifests) -> None:
+        self._source = ManifestSource(options.path, options.service_cidrs, options.pod_cidrs)
+        self.initial: Sequence[Change] = self._source.load()
+        self.stale = False
+        self.synced = asyncio.Event()
+        self.synced.set()
+        self.origin = f"manifests in {options.path}"
+
+    async def run(self, publish: Publish) -> None:
+        await self._source.run(publish)
+
+    def problem(self) -> tuple[str, float]:
+        return "", 0.0
+
+    async def close(self) -> None:
+        pass
+
+
+class _ApiServer:
+    def __init__(self, options: Cluster, kinds: frozenset[Kind], file: Path | None) -> None:
+        self._options = options
+        self._kinds = kinds
+        self._file = file
+        self._resources = AsyncExitStack()
+
+    async def open(self) -> None:
+        connection = await self._resources.enter_async_context(await connect(self._options))
+        self.origin = f"API server {connection.server}"
+        known = state.load(self._file) if self._file else None
+        self.initial: Sequence[Change] = known or ()
+        self.stale = known is not None
+        followed = [one for one in resources(self._options, pods=Pod in self._kinds) if one.kind in self._kinds]
+        self._source = KubernetesSource(connection, followed, initial=known or ())
+        self.synced = self._source.synced
+
+    async def run(self, publish: Publish) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._source.run(publish), name="follow the API server")
+            if self._file:
+                tasks.create_task(state.keep(self._file, self._source), name="keep the state file")
+
+    def problem(self) -> tuple[str, float]:
+        status = self._source.status
+        return status.reason, time.time() - status.lost_since if status.lost_since is not None else 0.0
+
+    async def close(self) -> None:
+        await self._resources.aclose()
+
+
+async def open_source(options: Manifests | Cluster, kinds: frozenset[Kind], state_file: Path | None = None) -> Source:
+    """Raises ManifestError or ConnectError, whose text says what to do."""
+    if isinstance(options, Manifests):
+        return await asyncio.to_thread(_Folder, options)
+    source = _ApiServer(options, kinds, state_file)
+    await source.open()
+    return source
