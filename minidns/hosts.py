@@ -74,6 +74,7 @@ class HostsTable:
         self.options = options
         self._zones = tuple(map(names.from_text, options.zones))
         self._fallthrough = tuple(map(names.from_text, options.fallthrough))
+        self._passes = "." in options.fallthrough
         self._addresses: dict[Name, dict[int, list[bytes]]] = {}
         self._pointers: dict[Name, list[bytes]] = {}
         for packed, hosts in entries:
@@ -85,6 +86,10 @@ class HostsTable:
 
     def __len__(self) -> int:
         return len(self._addresses)
+
+    def passes(self, name: Name) -> bool:
+        """Whether a name in lower case is certainly not for this table: one look-up tells for most names."""
+        return self._passes and name not in self._addresses and name not in self._pointers
 
     def lookup(self, name: Name, qtype: int) -> HostsAnswer | None:
         """The answer for a name in lower case, or None when whoever comes next is to answer.

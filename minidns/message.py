@@ -9,6 +9,7 @@ front.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Literal
 
 import dnslib
@@ -17,7 +18,7 @@ import msgspec
 from minidns import names, records, wire
 from minidns.wire import HEADER, OPT_SIZE, MalformedError, Question
 
-QR, TC, RD, RA, AD, CD, DO = 0x8000, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010, 0x8000
+QR, AA, TC, RD, RA, AD, CD, DO = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010, 0x8000
 #: TTLs with the highest bit set are taken as 0 (RFC 2181, 8).
 _MAX_TTL = 0x7FFFFFFF
 #: Bounds that change no TTL.
@@ -85,6 +86,12 @@ def answer(packet: bytes, start: int) -> Message:
         return _answer(packet, start)
     except (IndexError, struct.error):
         raise MalformedError("the records do not fit into the packet") from None
+
+
+def made(type_: int, ttl: int, rdata: Sequence[bytes], rcode: int = records.NOERROR) -> Message:
+    """An answer of our own: records of the name asked for, their data without compressed names."""
+    body = b"".join(struct.pack("!HHHIH", 0xC000 | HEADER, type_, 1, ttl, len(data)) + data for data in rdata)
+    return Message(rcode, (len(rdata), 0, 0), body)
 
 
 def _answer(packet: bytes, start: int) -> Message:
@@ -158,15 +165,17 @@ def reply(
     age: int = 0,
     bounds: tuple[int, int] = ANY_TTL,
     options: bytes = wire.NO_OPTIONS,
+    flags: int = RA,
 ) -> bytes:
     """The answer to a client.
 
     age: seconds that TTLs are counted down by, after they were brought within `bounds`.
-    options: of the OPT record with their length, for clients that sent one.
+    options: of the OPT record with their length, for clients that sent one. flags: beside those that follow from
+        question and answer.
     What does not fit a UDP client is left out as a whole, with TC (RFC 2181, 9): the client asks again over TCP.
     """
     body = aged(message, age, bounds) if message.ttls else message.body
-    return _compose(message, asked, body, udp=udp, options=options)
+    return _compose(message, asked, body, udp=udp, options=options, flags=flags)
 
 
 def aged(message: Message, age: int, bounds: tuple[int, int]) -> bytes:
@@ -177,10 +186,10 @@ def aged(message: Message, age: int, bounds: tuple[int, int]) -> bytes:
     return bytes(body)
 
 
-def _compose(message: Message, asked: Question, body: bytes, *, udp: bool, options: bytes) -> bytes:
+def _compose(message: Message, asked: Question, body: bytes, *, udp: bool, options: bytes, flags: int) -> bytes:
     rcode, edns = message.rcode, asked.edns
     wants_ad = asked.flags & AD or (edns is not None and edns.do)
-    flags = QR | RA | (asked.flags & (RD | CD)) | (AD if message.authentic and wants_ad else 0)
+    flags |= QR | (asked.flags & (RD | CD)) | (AD if message.authentic and wants_ad else 0)
     opt = b""
     if edns is not None:
         opt = struct.pack("!BHHI", 0, records.OPT, wire.UDP_SIZE, (rcode >> 4) << 24 | (DO if edns.do else 0)) + options
