@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import random
 import signal
 import time
@@ -20,6 +21,7 @@ from minidns.metrics import Report
 from minidns.model import Change, Replaced
 from minidns.server import admin
 from minidns.server.serving import Serving
+from minidns.server.workers import Workers
 from minidns.site import Site
 from minidns.source.choice import Source, open_source
 from minidns.values import ConfigError, Listen, is_address
@@ -27,6 +29,8 @@ from minidns.values import ConfigError, Listen, is_address
 log = logging.getLogger(__name__)
 
 Reread = Callable[[], Config]
+#: What answers on the sockets: this process, or its workers.
+Answering = Serving | Workers
 
 
 class Generation:
@@ -37,6 +41,7 @@ class Generation:
         self.site = site
         self.source = source
         self.changes = 0
+        self.answering: Answering | None = None
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
@@ -60,6 +65,8 @@ class Generation:
         """Bring changes into the site."""
         self.changes += len(changes)
         self.site.publish(changes)
+        if self.answering:
+            self.answering.publish(changes)
 
     def start(self) -> None:
         """Follow the source from now on."""
@@ -88,9 +95,13 @@ class Generation:
         started = time.monotonic()
         await source.synced.wait()
         self.site.mark_synced()
+        if self.answering:
+            self.answering.mark_synced()
         if source.stale:
             source.stale = False
             self.site.mark_stale("")
+            if self.answering:
+                self.answering.mark_stale("")
         log.info("%s: synced in %.2f s, %s", source.origin, time.monotonic() - started, self.site.summary())
         settle()
 
@@ -108,7 +119,8 @@ class App:
         self.config = config
         self._reread = reread
         self._generation: Generation
-        self._serving: Serving
+        self._workers = config.workers or os.cpu_count() or 1
+        self._serving: Answering
         self._stopping = False
         self._started = time.time()
         self.admin_ports: dict[Listen, int] = {}
@@ -124,8 +136,10 @@ class App:
         async with AsyncExitStack() as stack:
             self._generation = await Generation.open(self.config)
             stack.push_async_callback(lambda: self._generation.close())
-            self._serving = Serving(self._generation.site)
+            site = self._generation.site
+            self._serving = Serving(site) if self._workers == 1 else Workers(site, self._workers)
             await self._serving.start()
+            self._generation.answering = self._serving
             stack.push_async_callback(self._serving.stop)
             self.admin_ports = await stack.enter_async_context(admin.serve(self._http(), self))
             self._generation.start()
@@ -183,6 +197,7 @@ class App:
                 await new.source.synced.wait()
             new.site.watchers = old.site.watchers
             await self._serving.replace(new.site)
+            new.answering, old.answering = self._serving, None
         except BaseException:
             await new.close()
             raise
@@ -253,11 +268,11 @@ class App:
         return "\n".join(lines) + "\n"
 
     async def metrics(self) -> bytes:
-        return await asyncio.to_thread(metrics.render, self.report())
+        return await asyncio.to_thread(metrics.render, await self.report())
 
-    def report(self) -> Report:
+    async def report(self) -> Report:
         """What was counted, and the state of zone and source."""
-        report = self._serving.report()
+        report = await self._serving.report()
         source, site = self._generation.source, self._generation.site
         for zone in site.zones:
             labels = (("zone", names.to_text(zone.settings.origin)),)

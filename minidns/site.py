@@ -65,6 +65,10 @@ class Site:
                 else:
                     self._tell(fed.zone, change)
 
+    def renew_fronts(self) -> None:
+        """Begin with fronts that have answered nothing yet: a fork must not use its parent's upstream connections."""
+        self.fronts = tuple(BlockFront(front.block, front.zones) for front in self.fronts)
+
     def objects(self) -> dict[Kind, tuple[Object, ...]]:
         """Every object that the zones hold, by kind."""
         found: dict[Kind, dict[Key, Object]] = {}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 
 from minidns.metrics import Report, Timing
+from minidns.model import Change
 from minidns.responder import Channel
 from minidns.server.listening import Listening, MakeChannel
 from minidns.site import Site
@@ -16,12 +18,13 @@ log = logging.getLogger(__name__)
 class Serving:
     """The sockets of a site, from `start` to `stop`.
 
-    shared: other processes listen on the same ports (SO_REUSEPORT).
+    shared: other processes listen on the same ports (SO_REUSEPORT). ports: those that port 0 has become there.
     """
 
-    def __init__(self, site: Site, *, shared: bool = False) -> None:
+    def __init__(self, site: Site, *, shared: bool = False, ports: Mapping[Listen, int] | None = None) -> None:
         self.site = site
         self._shared = shared
+        self._known = ports or {}
         self._listening: dict[Listen, Listening] = {}
         self._channels: list[tuple[str, Channel]] = []
 
@@ -29,7 +32,7 @@ class Serving:
         """Open every socket and answer. Raises OSError, naming the address, with every socket closed again."""
         try:
             for listen, front in self.site.by_address().items():
-                listening = Listening(listen, shared=self._shared)
+                listening = self._open(listen)
                 server = f"dns://{listen}"
                 await listening.start(front.respond, front.resolve, self._counted(server, front.channel))
                 self._listening[listen] = listening
@@ -46,7 +49,7 @@ class Serving:
         added: dict[Listen, Listening] = {}
         try:
             for listen in fronts.keys() - self._listening.keys():
-                added[listen] = Listening(listen, shared=self._shared)
+                added[listen] = self._open(listen)
                 front = fronts[listen]
                 counted = self._counted(f"dns://{listen}", front.channel)
                 await added[listen].start(front.respond, front.resolve, counted)
@@ -71,9 +74,23 @@ class Serving:
     @property
     def addresses(self) -> list[Listen]:
         """Where answers are to be had, with the ports that the system chose."""
-        return [Listen(listen.host, listening.port) for listen, listening in self._listening.items()]
+        return [Listen(listen.host, port) for listen, port in self.ports.items()]
 
-    def report(self) -> Report:
+    @property
+    def ports(self) -> dict[Listen, int]:
+        """The port of each address, also where the system chose it."""
+        return {listen: listening.port for listen, listening in self._listening.items()}
+
+    def publish(self, changes: Sequence[Change]) -> None:
+        """The site has these changes already; there is nobody else to tell."""
+
+    def mark_synced(self) -> None:
+        """The site knows."""
+
+    def mark_stale(self, text: str) -> None:
+        """The site knows."""
+
+    async def report(self) -> Report:
         """What was counted so far."""
         report = Report()
         for server, channel in self._channels:
@@ -94,6 +111,9 @@ class Serving:
                 for kind, count in (resolver.cache.entries if resolver.cache else {}).items():
                     report.gauges["coredns_cache_entries", (*labels, ("type", kind))] = count
         return report
+
+    def _open(self, listen: Listen) -> Listening:
+        return Listening(Listen(listen.host, self._known.get(listen, listen.port)), shared=self._shared)
 
     def _counted(self, server: str, channel: MakeChannel) -> MakeChannel:
         def make(transport: str, family: str) -> Channel:

@@ -1,0 +1,321 @@
+"""Several processes that answer on the same ports (SO_REUSEPORT), fed by one that watches.
+
+A worker is a fork of the watching process: it begins with the zone as it is then, shares that memory, and from there on
+gets every change over a socket pair. One that ends is replaced by another fork, which needs nothing from the others.
+One that does not keep up is ended: the watcher never waits. When the watching process ends, its workers see the end of
+their feed and drain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import pickle
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from minidns.metrics import Report
+from minidns.model import Change
+from minidns.server.serving import Serving
+from minidns.site import Site
+from minidns.values import Listen
+
+log = logging.getLogger(__name__)
+
+#: Bytes of changes that a worker may be behind before it is ended and replaced.
+BEHIND = 64 << 20
+#: Seconds that a worker gets to open its sockets, to report, and to answer what it has read at the end.
+PATIENCE = 5.0
+#: Seconds before a worker that ended is replaced, so that one which cannot start does not keep a core busy.
+PAUSE = 0.2
+
+
+class Workers:
+    """`count` processes that answer from a site, from `start` to `stop`.
+
+    restarts: how many workers ended and were replaced.
+    """
+
+    def __init__(self, site: Site, count: int) -> None:
+        self._site = site
+        self._count = count
+        self._ports: dict[Listen, int] = {}
+        self._workers: set[_Worker] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._synced = all(zone.synced for zone in site.zones)
+        self.restarts = 0
+
+    async def start(self) -> None:
+        """Open the ports here first, so that an error is ours to tell and free ports are known, then fork."""
+        here = Serving(self._site, shared=True)
+        await here.start()
+        try:
+            self._ports = here.ports
+            await self._fork_all()
+        finally:
+            await here.stop()
+
+    async def replace(self, site: Site) -> None:
+        """Answer from another site: with new workers, before the old ones end."""
+        old_site, old = self._site, set(self._workers)
+        self._site = site
+        here = Serving(site, shared=True, ports=self._ports)
+        try:
+            await here.start()
+        except OSError:
+            self._site = old_site
+            raise
+        self._ports = here.ports
+        await self._fork_all()
+        self._workers -= old
+        await asyncio.gather(here.stop(), *(worker.end() for worker in old))
+
+    async def stop(self) -> None:
+        """Let every worker answer what it has read, and wait for all."""
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*(worker.end() for worker in self._workers))
+        self._workers.clear()
+
+    @property
+    def addresses(self) -> list[Listen]:
+        """Where answers are to be had."""
+        return [Listen(listen.host, port) for listen, port in self._ports.items()]
+
+    @property
+    def processes(self) -> list[int]:
+        """The process IDs of the workers."""
+        return [worker.pid for worker in self._workers]
+
+    def publish(self, changes: Sequence[Change]) -> None:
+        """Tell every worker of changes that are in the site already.
+
+        Before the first sync there is nothing to tell: workers say so, and those that follow them have it all.
+        """
+        if self._synced:
+            self._tell(("publish", list(changes)))
+
+    def mark_synced(self) -> None:
+        """Answer with workers that share what the first full list has made."""
+        self._synced = True
+        self._later(self.replace(self._site))
+
+    def mark_stale(self, text: str) -> None:
+        self._tell(("mark_stale", text))
+
+    async def report(self) -> Report:
+        """What all workers counted. One that does not answer in time is left out."""
+        total = Report()
+        reports = await asyncio.gather(*(worker.report() for worker in self._workers), return_exceptions=True)
+        for report in reports:
+            if isinstance(report, Report):
+                total.add(report)
+        total.gauges["minidns_workers", ()] = len(self._workers)
+        total.counters["minidns_worker_restarts", ()] = self.restarts
+        return total
+
+    def _tell(self, message: tuple[Any, ...]) -> None:
+        frame = _frame(message)
+        for worker in self._workers:
+            worker.send(frame)
+
+    async def _fork_all(self) -> None:
+        # What is frozen is not traversed, hence not written to and not copied, by a collection in a worker.
+        gc.collect()
+        gc.freeze()
+        workers = [await self._fork() for _ in range(self._count)]
+        await asyncio.gather(*(worker.listening() for worker in workers))
+
+    async def _fork(self) -> _Worker:
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            _become_worker(self._site, theirs, self._ports)
+        theirs.close()
+        ours.setblocking(False)
+        worker = _Worker(pid, self._ended)
+        # Known before anything is awaited: it has all that was published until the fork, and is sent all after it.
+        self._workers.add(worker)
+        await worker.connect(ours)
+        return worker
+
+    def _ended(self, worker: _Worker) -> None:
+        if worker in self._workers and not self._stopping:
+            self._workers.discard(worker)
+            log.error("worker %d ended, starting another", worker.pid)
+            self._later(self._replace_one())
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _replace_one(self) -> None:
+        await asyncio.sleep(PAUSE)
+        self.restarts += 1
+        await self._fork()
+
+
+class _Worker:
+    """The watching process's end of one worker."""
+
+    def __init__(self, pid: int, ended: Callable[[_Worker], None]) -> None:
+        self.pid = pid
+        self._ended = ended
+        self._early: list[bytes] = []
+        self._writer: asyncio.StreamWriter | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._reports: asyncio.Queue[Report] = asyncio.Queue()
+        self._listens = asyncio.Event()
+
+    async def connect(self, feed: socket.socket) -> None:
+        """Use our end of the socket pair."""
+        reader, self._writer = await asyncio.open_connection(sock=feed, limit=BEHIND)
+        self._writer.writelines(self._early)
+        self._early.clear()
+        self._task = asyncio.create_task(self._listen(reader))
+
+    def send(self, frame: bytes) -> None:
+        """Never waits. A worker that is too far behind is ended; another will have the whole state."""
+        if self._writer is None:
+            self._early.append(frame)
+        elif self._writer.transport.get_write_buffer_size() > BEHIND:
+            log.error("worker %d does not keep up", self.pid)
+            self._kill()
+        else:
+            self._writer.write(frame)
+
+    async def listening(self) -> None:
+        """Wait until its sockets are open, or it has ended."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._listens.wait(), PATIENCE)
+
+    async def report(self) -> Report:
+        self.send(_frame(("report",)))
+        return await asyncio.wait_for(self._reports.get(), PATIENCE)
+
+    async def end(self) -> None:
+        """End its feed, and wait until it has answered what it had read."""
+        assert self._writer is not None
+        assert self._task is not None
+        if not self._writer.transport.is_closing():
+            self._writer.write_eof()
+        try:
+            await asyncio.wait_for(asyncio.shield(self._task), PATIENCE)
+        except TimeoutError:
+            self._kill()
+            await self._task
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        """Take in what the worker says until it has ended."""
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                said = await _read(reader)
+                if isinstance(said, Report):
+                    self._reports.put_nowait(said)
+                else:
+                    self._listens.set()
+        self._listens.set()
+        if self._writer is not None:
+            self._writer.close()
+        await _end_of(self.pid)
+        self._ended(self)
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+
+async def _end_of(pid: int) -> None:
+    """Wait for the end of a child, and take note of it."""
+    ended = asyncio.Event()
+    number = os.pidfd_open(pid)
+    asyncio.get_running_loop().add_reader(number, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        asyncio.get_running_loop().remove_reader(number)
+        os.close(number)
+    _reap(pid)
+
+
+def _reap(pid: int) -> None:
+    os.waitpid(pid, 0)
+
+
+def _frame(message: object) -> bytes:
+    data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    return len(data).to_bytes(4, "big") + data
+
+
+async def _read(reader: asyncio.StreamReader) -> Any:
+    """Both ends are this program, and nobody else has the socket: unpickling is safe."""
+    length = int.from_bytes(await reader.readexactly(4), "big")
+    return pickle.loads(await reader.readexactly(length))
+
+
+def _become_worker(site: Site, feed: socket.socket, ports: dict[Listen, int]) -> NoReturn:
+    """What a fork does. It never returns into the watching process's code, and runs none of its clean-up."""
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: the watcher tells us to stop
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        _close_all_but(feed.fileno())
+        asyncio.run(_work(site, feed, ports))
+        code = 0
+    except BaseException:
+        log.exception("worker %d", os.getpid())
+    finally:
+        os._exit(code)
+
+
+def _close_all_but(kept: int) -> None:
+    """Connections of the watching process that stayed open here would stay open after it has closed them.
+
+    Their numbers stay taken: an object that closes its number when it goes must not close one of ours.
+    """
+    null = os.open(os.devnull, os.O_RDWR)
+    for name in os.listdir("/proc/self/fd"):
+        number = int(name)
+        if number > 2 and number not in (kept, null):
+            with suppress(OSError):
+                os.dup2(null, number)
+
+
+async def _work(site: Site, feed: socket.socket, ports: dict[Listen, int]) -> None:
+    site.renew_fronts()
+    serving = Serving(site, shared=True, ports=ports)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    feed.setblocking(False)
+    reader, writer = await asyncio.open_connection(sock=feed, limit=BEHIND)
+    await serving.start()
+    writer.write(_frame("listening"))
+    following = asyncio.create_task(_follow(site, serving, reader, writer))
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait((following, stopped), return_when=asyncio.FIRST_COMPLETED)
+    await serving.stop()
+    if following.done():
+        following.result()
+
+
+async def _follow(site: Site, serving: Serving, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(asyncio.IncompleteReadError):
+        while True:
+            match await _read(reader):
+                case ("publish", changes):
+                    site.publish(changes)
+                case ("mark_synced",):
+                    site.mark_synced()
+                case ("mark_stale", text):
+                    site.mark_stale(text)
+                case ("report",):
+                    writer.write(_frame(await serving.report()))
