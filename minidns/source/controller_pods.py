@@ -89,8 +89,8 @@ def plan(pods: list[Pod], workloads: list[Workload], old: Mapping[GroupKey, Plan
         key = type(workload).__name__, workload.name
         before = old.get(key)
         same = before and before.source is workload and before.owned == owned[key]
-        # A written pod may come or go under any name of a StatefulSet; other names need no second look.
-        if before and same and (not isinstance(workload, StatefulSet) or not written):
+        # Hashes are worth keeping. A StatefulSet's names are made fast, and a written pod may come or go under any.
+        if before and same and not isinstance(workload, StatefulSet):
             planned[key] = before
         else:
             names = tuple(_names(workload, owned[key], written))

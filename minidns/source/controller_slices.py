@@ -124,7 +124,7 @@ def _fill(
     slices = []
     for each, endpoints in rows:
         now = tuple(endpoints)
-        if now == each.endpoints:
+        if now and now == each.endpoints:
             slices.append(each)
         elif now:
             slices.append(model.EndpointSlice(each.namespace, each.name, each.service, each.ports, now))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -40,7 +40,9 @@ ObjectKey = tuple[str, str, str]
 
 
 class _Loader(Loader):
-    """Refuses what is nested too deep: libyaml's loader recurses in C, and overflows its stack."""
+    """Refuses what is nested too deep (libyaml's loader recurses in C, and overflows its stack), and a key that is
+    there twice: mostly that is two objects without a line of --- between them, and one would be lost.
+    """
 
     _depth = 0
 
@@ -51,6 +53,16 @@ class _Loader(Loader):
 
     def ascend_resolver(self) -> None:
         self._depth -= 1
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        keys = (key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<")
+        for key in keys:
+            if key.value in seen:
+                problem = f"{key.value!r} is there twice (a line of --- before it may be missing)"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 class Problem(NamedTuple):
@@ -87,7 +99,7 @@ def parse(text: bytes, *, json: bool = False) -> Content:
             item = next(items)
         except StopIteration:
             break
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
+        except Exception as error:  # beside its own errors PyYAML raises many others, such as KeyError for "!!bool x"
             problems.append(_syntax(error, "JSON" if json else "YAML"))
             break
         found = _object(item)

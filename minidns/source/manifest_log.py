@@ -42,11 +42,15 @@ def _service(service: Service, cluster: Controllers) -> str:
         return what
     if made.external_name is not None:
         return f"{what}: an alias of {made.external_name}"
-    found = sum(len(each.endpoints) for each in cluster.slices(service.namespace, service.name))
+    endpoints = [e for each in cluster.slices(service.namespace, service.name) for e in each.endpoints]
+    found, ready = len(endpoints), sum(e.ready for e in endpoints)
+    count = (
+        _count(found, "endpoint") + (f", {ready or 'none'} ready" if ready < found else "") if found else "no endpoints"
+    )
     selector = ",".join(f"{key}={value}" for key, value in made.selector)
     how = f"selects {selector}: " if selector else "no selector: "
     address = "headless" if made.headless else " ".join(map(text, made.cluster_ips)) or "no address"
-    return f"{what}: {address}, {how}{_count(found, 'endpoint') if found else 'no endpoints'}"
+    return f"{what}: {address}, {how}{count}"
 
 
 def _behind(workload: Workload, cluster: Controllers) -> str:
