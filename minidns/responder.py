@@ -142,7 +142,8 @@ class Responder:
 
     def _send(self, packet: bytes, end: int, channel: Channel, profile: Profile, ready: Ready) -> bytes:
         body = ready.body
-        if ready.size + end > profile.room:
+        # A negative answer fits always: 502 bytes with the longest name and reason.
+        if ready.size + end > profile.room and ready.soa is None:
             room = profile.room - end
             head, body, options = wire.fit(
                 ready, profile, room, recursion=self.recursion, udp=channel.limit == wire.UDP_SIZE
@@ -169,22 +170,22 @@ class Responder:
             found = self._soa[origin, end] = wire.soa_record(end, answers.soa(self.zone, origin, negative=True))
         return found
 
-    def _ordinary(self, packet: bytes, end: int, channel: Channel, profile: Profile | None) -> bytes | Forward | None:
+    def _ordinary(
+        self, packet: bytes, end: int, channel: Channel, profile: Profile | None, question: Question | None = None
+    ) -> bytes | Forward | None:
         """Plain queries whose profile or answer is not ready yet, or whose name has no node."""
         profile = profile or self._profile(packet, end, channel)
-        if profile is None or not self.zone.synced:
-            return self._careful(packet, channel)
         name, type_ = packet[12 : end + 1].lower(), packet[end + 1 : end + 3]
+        if profile is None or not self.zone.synced or type_ in _TRANSFERS:
+            return self._careful(packet, channel)
         node = self.zone.nodes.get(name)
         if node is not None:
             key = type_ if type_ in _SLOTS else _OTHER
             ready = node.ready.get(key)
         elif closest := self._closest(name):
-            if self._falls_through(name):
-                return Forward(_question(packet, end, name))
             node, label = closest
             key = _MISS
-            ready = node.ready.get(_MISS)
+            ready = None if self._falls_through(name) else node.ready.get(_MISS)
             if (
                 ready is not None
                 and profile.opt
@@ -195,8 +196,8 @@ class Responder:
             return self._careful(packet, channel)
         if ready is None:
             answer = answers.answer(self.zone, name, int.from_bytes(type_, "big"))
-            if answer.outside and self.forwards:
-                return Forward(_question(packet, end, name), answer)
+            if self._is_elsewhere(name, answer):
+                return Forward(question or wire.parse(packet), answer if answer.outside else None)
             ready = self._prepare(name, answer)
             if answer.reason.general if key == _MISS else not answer.answer or answer.answer[0].type not in _MOVING:
                 ready.kind = _SLOTS.get(key, _OTHER_SLOT) * _RCODES + ready.rcode
@@ -210,6 +211,8 @@ class Responder:
         None when there is none, and for bytes that are no name: a label with a zero byte in it was taken for the end.
         """
         nodes, position, last = self.zone.nodes, 0, len(name) - 1
+        if last >= names.MAX_NAME:
+            return None
         while position < last and (length := name[position]) <= names.MAX_LABEL:
             below, position = position, position + length + 1
             node = nodes.get(name[position:])
@@ -241,19 +244,27 @@ class Responder:
         if question is None or rcode != records.NOERROR:
             channel.counts[_OTHER_SLOT * _RCODES + (rcode & 15)] += 1
             return wire.error(packet, rcode, question)
-        answer = _CLASS if question.class_ != 1 else answers.answer(self.zone, question.name, question.type)
-        missing = answer.rcode == records.NXDOMAIN and not answer.answer and self._falls_through(question.name)
-        if missing or (self.forwards and (answer.outside or answer.reason.why is Why.OUTSIDE)):
-            return Forward(question, answer if answer.outside else None)
-        ready = self._prepare(question.name, answer)
-        type_ = question.raw[-4:-2]
-        channel.counts[_SLOTS.get(type_, _OTHER_SLOT) * _RCODES + ready.rcode] += 1
         profile = wire.profile(question.flags, question.edns, channel.limit, self._options)
-        # The question as it was read: it may have come compressed, or behind a label with a zero byte in it.
-        return self._send(packet[:12] + question.raw, 11 + len(question.name), channel, profile, ready)
+        # The question as it was read: it may hold a label with a zero byte in it, and any records may follow.
+        plain, end = packet[:12] + question.raw, 11 + len(question.name)
+        type_ = question.raw[-4:-2]
+        if question.class_ == 1 and type_ not in _TRANSFERS and self.zone.synced and self.zone.origin(question.name):
+            return self._ordinary(plain, end, channel, profile, question)
+        answer = _CLASS if question.class_ != 1 else answers.answer(self.zone, question.name, question.type)
+        if self._is_elsewhere(question.name, answer):
+            return Forward(question)
+        ready = self._prepare(question.name, answer)
+        channel.counts[_SLOTS.get(type_, _OTHER_SLOT) * _RCODES + ready.rcode] += 1
+        return self._send(plain, end, channel, profile, ready)
+
+    def _is_elsewhere(self, name: Name, answer: Answer) -> bool:
+        """Whether it is somebody else's to answer, or to answer on where an alias leads out of the zone."""
+        if answer.rcode == records.NXDOMAIN and not answer.answer:
+            return self._falls_through(name)
+        return self.forwards and (answer.outside is not None or answer.reason.why is Why.OUTSIDE)
 
     def _falls_through(self, name: Name) -> bool:
-        return any(names.is_below(name, origin) for origin in self._fallthrough)
+        return bool(self._fallthrough) and any(names.is_below(name, origin) for origin in self._fallthrough)
 
     def _prepare(self, name: Name, answer: Answer) -> Ready:
         return wire.prepare(name, answer, recursion=self.recursion, explain=self.explain)
@@ -262,6 +273,7 @@ class Responder:
 #: Answers that hold what other changes move (the serial, the target of an alias) are put together each time.
 _MOVING = (records.CNAME, records.SOA)
 _CLASS = Answer(records.REFUSED, Reason(Why.CLASS))
+_TRANSFERS = tuple(type_.to_bytes(2, "big") for type_ in (records.IXFR, records.AXFR))
 
 
 def _refusal(packet: bytes, question: Question | None) -> int:
@@ -271,9 +283,3 @@ def _refusal(packet: bytes, question: Question | None) -> int:
     if question is None:
         return records.FORMERR
     return records.BADVERS if question.edns and question.edns.version else records.NOERROR
-
-
-def _question(packet: bytes, end: int, name: Name) -> Question:
-    raw = packet[12 : end + 5]
-    type_ = int.from_bytes(raw[-4:-2], "big")
-    return Question(packet[:2], int.from_bytes(packet[2:4], "big"), raw, name, type_, 1, None)
