@@ -234,9 +234,10 @@ class App:
     def _tell_start(self) -> None:
         source = self._generation.source
         log.info(
-            "minidns %s answers on %s from %s: %s",
+            "minidns %s answers on %s, HTTP on %s, from %s: %s",
             __version__,
             ", ".join(map(str, self.addresses)),
+            ", ".join(f"{listen.host}:{port}" for listen, port in self.admin_ports.items()) or "no port",
             source.origin if source else "no source",
             self._generation.site.summary(),
         )
