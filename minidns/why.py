@@ -1,7 +1,7 @@
 """Why an answer is what it is: a value that travels with it, and the one sentence that says it.
 
-`sentence` is what an Extended DNS Error (RFC 8914) carries and what explanations begin with, so that both agree. What the
-network sent is never part of a sentence; names of the cluster's objects are.
+`sentence` is what an Extended DNS Error (RFC 8914) carries and what explanations begin with, so that both agree. What
+the network sent is never part of a sentence; names of the cluster's objects are.
 """
 
 from __future__ import annotations

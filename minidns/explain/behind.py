@@ -1,0 +1,160 @@
+"""What is behind a Service: its slices and endpoints, counted whole and listed in part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from minidns import model, names, reasons, schema
+from minidns.explain import types
+from minidns.model import EndpointSlice, Key
+from minidns.schema import ZoneSettings
+from minidns.why import shown
+from minidns.zone import Zone
+
+#: Endpoints and slices that are listed one by one.
+LISTED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An endpoint in its slice, and the labels that it has below its Service when it is ready."""
+
+    slice: EndpointSlice
+    endpoint: model.Endpoint
+    labels: tuple[str, ...]
+
+    @property
+    def who(self) -> str:
+        """The endpoint for people: its pod, its hostname, or its addresses."""
+        endpoint = self.endpoint
+        if endpoint.pod:
+            return f"pod {shown(endpoint.pod)}"
+        return shown(endpoint.hostname) if endpoint.hostname else ", ".join(map(names.address_text, endpoint.addresses))
+
+    @property
+    def state(self) -> str:
+        endpoint = self.endpoint
+        words = ["ready" if endpoint.ready else "not ready"]
+        words += ["still serving"] if endpoint.serving and not endpoint.ready else []
+        return ", ".join(words + (["terminating"] if endpoint.terminating else []))
+
+
+class Behind:
+    """The slices and endpoints of one Service, whether or not the Service itself is there."""
+
+    def __init__(self, zone: Zone, key: Key) -> None:
+        self.key = key
+        self.service = zone.cluster.service(key)
+        self.slices: Mapping[str, EndpointSlice] = zone.cluster.slices(key)
+        self._settings: ZoneSettings = zone.settings
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        return tuple(
+            Row(slice_, endpoint, schema.endpoint_labels(self._settings, endpoint))
+            for slice_ in self.slices.values()
+            for endpoint in slice_.endpoints
+        )
+
+    @cached_property
+    def ready(self) -> Mapping[tuple[str | None, bytes | None], Row]:
+        """The first ready endpoint by (label, address), (label, None) and (None, address); labels in lower case."""
+        found: dict[tuple[str | None, bytes | None], Row] = {}
+        for row in self.rows:
+            for address in row.endpoint.addresses if row.endpoint.ready else ():
+                for label in (None, *row.labels):
+                    lower = label and label.lower()
+                    found.setdefault((lower, address), row)
+                    found.setdefault((lower, None), row)
+        return found
+
+    def count(self, wanted: Callable[[model.Endpoint], bool] = lambda _: True) -> int:
+        """How many endpoints are so; a pod with addresses of both families is one."""
+        return reasons.count((slice_, sum(map(wanted, slice_.endpoints))) for slice_ in self.slices.values())
+
+    def labels(self, *, ready: bool) -> list[str]:
+        """The labels of the endpoints that are ready, or of those that are not, each once."""
+        return list(dict.fromkeys(label for row in self.rows if row.endpoint.ready is ready for label in row.labels))
+
+    @property
+    def title(self) -> str:
+        service = self.service
+        kind = "Service"
+        if service and (service.headless or service.external_name is not None):
+            kind = "headless Service" if service.headless else "ExternalName Service"
+        return f"{kind} {shown('/'.join(self.key))}"
+
+    @property
+    def selector(self) -> str:
+        """The Service's selector as `kubectl get -l` takes it, escaped; "" for none."""
+        return shown(reasons.selector_text(self.service)) if self.service else ""
+
+    def facts(self, focus: str | None) -> types.Service | None:
+        """The Service as an explanation has it; `focus` is the label that the question is about."""
+        service = self.service
+        if service is None and not self.slices:
+            return None
+        service = service or model.Service(*self.key)
+        return types.Service(
+            shown(service.namespace),
+            shown(service.name),
+            self._type(),
+            tuple(map(names.address_text, service.cluster_ips)),
+            None if service.external_name is None else shown(service.external_name),
+            self.selector,
+            _ports(service.ports),
+            service.publish_not_ready,
+            tuple(_slice(slice_) for slice_ in list(self.slices.values())[:LISTED]),
+            len(self.slices),
+            tuple(map(_endpoint, self._listed(focus))),
+            self.count(),
+            self.count(lambda endpoint: endpoint.ready),
+            self.count(lambda endpoint: endpoint.terminating),
+        )
+
+    def _type(self) -> types.ServiceType:
+        if self.service is None:
+            return "missing"
+        if self.service.external_name is not None:
+            return "ExternalName"
+        return "headless" if self.service.headless else "ClusterIP"
+
+    def _listed(self, focus: str | None) -> list[Row]:
+        """The endpoints to list: the one asked for, those that are not ready, then the others; in their own order."""
+        ranked = sorted(
+            range(len(self.rows)), key=lambda at: (focus not in self.rows[at].labels, self.rows[at].endpoint.ready)
+        )
+        return [self.rows[at] for at in sorted(ranked[:LISTED])]
+
+
+def port_text(port: model.Port | types.Port) -> str:
+    """A port for people: `web 80/TCP`."""
+    number = "any" if port.number is None else port.number
+    return f"{shown(port.name)} {number}/{shown(port.protocol)}".strip()
+
+
+def _ports(ports: tuple[model.Port, ...]) -> tuple[types.Port, ...]:
+    return tuple(types.Port(shown(port.name), shown(port.protocol), port.number) for port in ports)
+
+
+def _slice(slice_: EndpointSlice) -> types.Slice:
+    ready = sum(endpoint.ready for endpoint in slice_.endpoints)
+    return types.Slice(shown(slice_.name), len(slice_.endpoints), ready, _ports(slice_.ports))
+
+
+def _endpoint(row: Row) -> types.Endpoint:
+    endpoint = row.endpoint
+    by_address = row.labels == tuple(map(names.address_label, endpoint.addresses))
+    return types.Endpoint(
+        shown(row.slice.name),
+        tuple(map(names.address_text, endpoint.addresses)),
+        None if endpoint.pod is None else shown(endpoint.pod),
+        None if endpoint.hostname is None else shown(endpoint.hostname),
+        endpoint.ready,
+        endpoint.serving,
+        endpoint.terminating,
+        tuple(map(shown, row.labels)),
+        "hostname" if endpoint.hostname else "address" if by_address else "pod",
+    )

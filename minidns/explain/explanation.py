@@ -1,0 +1,118 @@
+"""A question and the zone index give an Explanation."""
+
+from __future__ import annotations
+
+from minidns import answers, names, reasons, records
+from minidns.answers import Answer
+from minidns.explain.advice import Advice, Case, number, of_service, some
+from minidns.explain.behind import Behind
+from minidns.explain.places import of_alias, of_place
+from minidns.explain.question import name_text, parse_name, path, read
+from minidns.explain.sources import listed
+from minidns.explain.types import Ede, Explanation
+from minidns.names import Name
+from minidns.why import Why, sentence, shown
+from minidns.zone import Zone
+
+
+def explain(
+    zone: Zone,
+    name: Name | str,
+    type_: int = records.A,
+    *,
+    forwards: bool = False,
+    fallthrough: tuple[Name, ...] = (),
+) -> Explanation:
+    """Why `zone` answers a question of class IN as it does.
+
+    name: a Name, or text for `parse_name`, which raises ValueError for what is no name.
+    forwards, fallthrough: as the zone's responder has them: what is answered by somebody else.
+    """
+    name = parse_name(name) if isinstance(name, str) else name.lower()
+    given = answers.answer(zone, name, type_)
+    away = _is_away(given, name, forwards, fallthrough)
+    text = "" if away else sentence(given.reason)
+    below = path(zone, name)
+    behind = _behind(zone, name, below)
+    advice = _advice(Case(zone, name, type_, given.reason, below, behind), given, forwards=forwards)
+    origin = zone.origin(name)
+    negative = not given.answer and bool(given.authority)
+    return Explanation(
+        name_text(name),
+        records.type_text(type_),
+        None if away else records.RCODES[given.rcode],
+        None if away or given.outside else _resolves(given, type_),
+        given.reason.why.name.lower(),
+        text or _summary(given, behind, below, away=away),
+        Ede(given.reason.code, text) if text else None,
+        None if origin is None else name_text(origin),
+        read(zone, name),
+        behind.facts(below[3] if len(below) > 3 else None) if behind else None,
+        listed(zone, given.answer),
+        sum(len(rrset.rdata) for rrset in given.answer),
+        zone.settings.negative_ttl if negative and not away else None,
+        advice.facts,
+        advice.steps,
+        advice.suggestions,
+    )
+
+
+def _is_away(given: Answer, name: Name, forwards: bool, fallthrough: tuple[Name, ...]) -> bool:
+    """Whether the responder hands the question to somebody else."""
+    if given.reason.why is Why.OUTSIDE:
+        return forwards
+    missing = given.rcode == records.NXDOMAIN and not given.answer
+    return missing and any(names.is_below(name, origin) for origin in fallthrough)
+
+
+def _resolves(given: Answer, type_: int) -> bool:
+    return any(rrset.type == type_ or type_ == records.ANY for rrset in given.answer)
+
+
+def _behind(zone: Zone, name: Name, below: list[str]) -> Behind | None:
+    """What is behind the Service that the labels name, or that a reverse name points at."""
+    if len(below) > 2 and below[0] == "svc":
+        return Behind(zone, (below[1], below[2]))
+    pointers = answers.rrset_at(zone, name, records.PTR) if name in zone.nodes else None
+    services = (reasons.service_at(zone, target) for target in (pointers.rdata if pointers else ()))
+    return next((Behind(zone, service.key) for service in services if service), None)
+
+
+def _advice(case: Case, given: Answer, *, forwards: bool) -> Advice:
+    advice = of_place(case)
+    if advice == Advice() and case.behind and case.path:
+        advice = of_service(case, case.behind)
+    facts = (*of_alias(case.zone, case.type, given, forwards=forwards), *advice.facts)
+    if given.reason.why is Why.RECORDS and case.behind:
+        facts += _about(case.behind)
+    return advice._replace(facts=facts)
+
+
+def _about(behind: Behind) -> tuple[str, ...]:
+    """What a person should know about the endpoints behind an answer with records."""
+    service, total = behind.service, behind.count()
+    if service is None:
+        return ()
+    ready = behind.count(lambda endpoint: endpoint.ready)
+    waiting = [f"{row.who} ({row.state})" for row in behind.rows if not row.endpoint.ready]
+    if service.headless:
+        return (f"left out, because it is not ready: {some(waiting)}",) if waiting else ()
+    return (f"a cluster IP answers whether or not an endpoint is ready: {ready} of {total} are",)
+
+
+def _summary(given: Answer, behind: Behind | None, below: list[str], *, away: bool) -> str:
+    """The sentence of an answer that has no Extended DNS Error."""
+    if away:
+        return "not answered here: the next server that is configured for such names is asked"
+    counts = {rrset.type: len(rrset.rdata) for rrset in given.answer}
+    what = " and ".join(number(n, records.type_text(type_) + " record") for type_, n in counts.items())
+    if behind is None or behind.service is None:
+        return what
+    if len(below) == 5:
+        return f"{what} of port {shown(below[4][1:])}/{shown(below[3][1:])} of {behind.title}"
+    if len(below) == 4:
+        return f"{what} of endpoint {shown(below[3])} of {behind.title}"
+    if below and behind.service.headless:
+        ready = behind.count(lambda endpoint: endpoint.ready)
+        return f"{what} of {behind.title}: {ready} of its {behind.count()} endpoints are ready"
+    return f"{what} of {behind.title}"

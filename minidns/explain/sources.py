@@ -1,0 +1,98 @@
+"""Where each record of an answer comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+
+from minidns import names, reasons, records, schema
+from minidns.explain.behind import Behind, Row, port_text
+from minidns.explain.question import name_text, path
+from minidns.explain.types import Record
+from minidns.model import Pod, Service
+from minidns.names import Name
+from minidns.records import Rrset
+from minidns.schema import PodMode
+from minidns.why import shown
+from minidns.zone import Zone
+
+#: Records that are listed one by one.
+LISTED = 30
+
+
+def listed(zone: Zone, rrsets: Iterable[Rrset]) -> tuple[Record, ...]:
+    """The first LISTED records, each with its source."""
+    sources = _Sources(zone)
+    every = ((rrset, rdata) for rrset in rrsets for rdata in rrset.rdata)
+    return tuple(sources.record(rrset, rdata) for rrset, rdata in islice(every, LISTED))
+
+
+class _Sources:
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+        self._known: dict[tuple[str, str], Behind] = {}
+
+    def record(self, rrset: Rrset, rdata: bytes) -> Record:
+        data = records.rdata_text(rrset.type, rdata)
+        return Record(name_text(rrset.owner), rrset.ttl, records.type_text(rrset.type), data, self._of(rrset, rdata))
+
+    def _of(self, rrset: Rrset, rdata: bytes) -> str:
+        service = reasons.service_at(self._zone, rdata if rrset.type == records.PTR else rrset.owner)
+        match rrset.type:
+            case records.PTR if service:
+                address = names.reversed_address(rrset.owner)
+                return self._of_address(service, rdata, address or b"")
+            case records.CNAME if service:
+                return f"spec.externalName of Service {shown('/'.join(service.key))}"
+            case records.SRV if service:
+                return self._of_port(service, rrset.owner, rdata)
+            case records.A | records.AAAA if service:
+                return self._of_address(service, rrset.owner, rdata)
+            case records.A | records.AAAA:
+                return self._of_other_address(rrset.owner, rdata)
+        return "the zone itself"
+
+    def _of_address(self, service: Service, owner: Name, address: bytes) -> str:
+        own = owner == schema.service_name(self._zone.settings, *service.key)
+        if own and not service.headless:
+            return f"a cluster IP of Service {shown('/'.join(service.key))}"
+        row = self._behind(service).ready.get((None if own else _first(owner), address))
+        return _place(row) if row else "an endpoint"
+
+    def _of_port(self, service: Service, owner: Name, rdata: bytes) -> str:
+        number, target = int.from_bytes(rdata[4:6], "big"), rdata[6:]
+        if target == schema.service_name(self._zone.settings, *service.key):
+            port = next((port for port in service.ports if port.number == number), None)
+            return f"port {port_text(port)} of Service {shown('/'.join(service.key))}" if port else "a port"
+        row = self._behind(service).ready.get((_first(target), None))
+        if row is None:
+            return "an endpoint"
+        wanted = path(self._zone, owner)[4:]
+        ports = [port for port in row.slice.ports if port.number == number]
+        named = [port for port in ports if wanted == ["_" + port.name.lower()]]
+        return f"port {', '.join(map(port_text, named or ports))} of {_place(row)}"
+
+    def _of_other_address(self, owner: Name, address: bytes) -> str:
+        below = path(self._zone, owner)
+        settings = self._zone.settings
+        if below[:1] == ["pod"]:
+            if settings.pods is PodMode.INSECURE:
+                return "the name itself says its address (pods insecure)"
+            pods = (pod for pod in self._zone.cluster.all(Pod).values() if isinstance(pod, Pod))
+            found = next((pod for pod in pods if pod.namespace == below[1] and address in pod.addresses), None)
+            return f"Pod {shown('/'.join(found.key))}" if found else "a pod"
+        service = self._zone.cluster.service(settings.ns_service)
+        if service and address in service.cluster_ips:
+            return f"a cluster IP of Service {shown('/'.join(service.key))}"
+        return "an address of this server"
+
+    def _behind(self, service: Service) -> Behind:
+        return self._known.setdefault(service.key, Behind(self._zone, service.key))
+
+
+def _first(name: Name) -> str:
+    return names.labels(name)[0].decode("utf-8", "surrogateescape")
+
+
+def _place(row: Row) -> str:
+    return f"{row.who} in EndpointSlice {shown('/'.join(row.slice.key))}"

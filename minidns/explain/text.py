@@ -1,0 +1,134 @@
+"""Explanations for people, on a terminal or in a file. Colours are the console's business.
+
+Every text in an explanation is escaped already; here it goes out as `rich.text.Text`, so that what looks like markup is
+shown as it is. Lines are not wrapped: names and commands can be copied whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from minidns.explain.types import Explanation, Port, SearchExplanation, Service, Slice
+
+_TREES = {"svc": "the tree of Services", "pod": "the tree of pods"}
+_STYLES = {True: "bold green", False: "bold red", None: "bold yellow"}
+
+
+def render(explanation: Explanation | SearchExplanation, console: Console) -> None:
+    """Print an explanation."""
+    if isinstance(explanation, SearchExplanation):
+        _search(explanation, console)
+        explanation = explanation.explanation
+    _head(explanation, console)
+    _table(console, "read as", [(one.text, _role(one.text, one.role)) for one in explanation.labels])
+    if explanation.service:
+        _service(explanation.service, console)
+    _records(explanation, console)
+    _list(console, "also", explanation.facts)
+    _list(console, "next", explanation.steps)
+    _list(console, "see also" if explanation.resolves else "did you mean", explanation.suggestions)
+
+
+def _head(explanation: Explanation, console: Console) -> None:
+    outcome = _outcome(explanation.rcode, explanation.record_count)
+    question = f"{explanation.name} {explanation.type}"
+    _print(console, Text.assemble((question, "bold"), ": ", (outcome, _STYLES[explanation.resolves])))
+    _print(console, Text(f"  {explanation.sentence}"))
+    if explanation.negative_ttl is not None:
+        _print(console, Text(f"  a resolver may keep this answer for {explanation.negative_ttl} s", "dim"))
+
+
+def _role(text: str, role: str) -> str:
+    return _TREES.get(text, role) if role == "tree" else role
+
+
+def _service(service: Service, console: Console) -> None:
+    kind = {"missing": "no Service", "headless": "headless Service"}.get(service.type, f"{service.type} Service")
+    rows = [("selector", service.selector), ("cluster IP", ", ".join(service.cluster_ips))]
+    rows += [("leads to", service.external_name or ""), ("ports", _ports(service.ports))]
+    rows += [("also", "publishNotReadyAddresses: endpoints count as ready at once")] * service.publish_not_ready
+    if service.type != "ExternalName":
+        terminating = f", {service.terminating_count} terminating" if service.terminating_count else ""
+        rows.append(("endpoints", f"{service.endpoint_count}, {service.ready_count} ready{terminating}"))
+    _table(console, f"{kind} {service.namespace}/{service.name}", [row for row in rows if row[1]])
+    for slice_ in service.slices:
+        _slice(service, slice_, console)
+    if more := service.slice_count - len(service.slices):
+        _print(console, Text(f"  and {more} more slices"))
+
+
+def _slice(service: Service, slice_: Slice, console: Console) -> None:
+    title = f"EndpointSlice {service.namespace}/{slice_.name}: {slice_.endpoints} endpoints, {slice_.ready} ready"
+    rows: list[tuple[str, ...]] = [
+        (
+            ", ".join(one.labels),
+            ", ".join(one.addresses),
+            "ready" if one.ready else "not ready, serving" if one.serving else "not ready",
+            "terminating" if one.terminating else "",
+            f"pod {one.pod}" if one.pod else "no pod",
+            f"named after its {one.named_after}",
+        )
+        for one in service.endpoints
+        if one.slice == slice_.name
+    ]
+    rows += [("...", f"{more} more")] if (more := slice_.endpoints - len(rows)) else []
+    _table(console, f"{title}; ports {_ports(slice_.ports) or 'none'}", rows)
+
+
+def _ports(ports: tuple[Port, ...]) -> str:
+    return ", ".join(f"{p.name or '(unnamed)'} {'any' if p.number is None else p.number}/{p.protocol}" for p in ports)
+
+
+def _records(explanation: Explanation, console: Console) -> None:
+    records = explanation.records
+    rows: list[tuple[str, ...]] = [
+        (one.name, str(one.ttl), one.type, one.data, f"from {one.source}") for one in records
+    ]
+    rows += [("...", f"{more} more")] if (more := explanation.record_count - len(records)) else []
+    _table(console, "records", rows)
+
+
+def _search(search: SearchExplanation, console: Console) -> None:
+    order = "tried as it is first" if search.dots >= search.ndots else "the search list is tried first"
+    _print(console, Text(f"{search.name} in a pod of namespace {search.namespace}", "bold"))
+    _print(console, Text(f"  search {' '.join(search.search)}"))
+    _print(console, Text(f"  {search.dots} dots, ndots {search.ndots}: {order}"))
+    rows = [
+        (
+            one.name,
+            ", ".join(f"{outcome.type} {_outcome(outcome.rcode, outcome.record_count)}" for outcome in one.outcomes),
+            one.sentence,
+        )
+        for one in search.candidates
+    ]
+    _table(console, f"{search.queries} queries", rows)
+    _print(console, Text())
+
+
+def _outcome(rcode: str | None, count: int) -> str:
+    if rcode == "NOERROR":
+        return f"{rcode}, {count} record{'' if count == 1 else 's'}" if count else "NODATA"
+    return rcode or "not answered here"
+
+
+def _list(console: Console, title: str, lines: Sequence[str]) -> None:
+    _table(console, title, [(f"- {line}",) for line in lines])
+
+
+def _table(console: Console, title: str, rows: Sequence[tuple[str, ...]]) -> None:
+    if not rows:
+        return
+    _print(console, Text(title, "bold"))
+    columns = max(map(len, rows))
+    widths = [max(cell_len(row[at]) for row in rows if len(row) > at) for at in range(columns)]
+    for row in rows:
+        cells = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=False) if width)
+        _print(console, Text("  " + "  ".join(cells).rstrip()))
+
+
+def _print(console: Console, text: Text) -> None:
+    console.print(text, soft_wrap=True)
