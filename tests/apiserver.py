@@ -104,15 +104,20 @@ class ApiServer:
         self._stopping = asyncio.Event()
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=tls).start()
-        self.port = self._runner.addresses[0][1]
+        self._socket = socket.create_server(("127.0.0.1", port))
+        self.port = self._socket.getsockname()[1]
+        await web.SockSite(self._runner, self._socket, ssl_context=tls).start()
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
 
     async def stop(self) -> None:
         """Reset every connection and refuse new ones. `start(server.port)` brings it back."""
         self._stopping.set()
-        self.cut()
         if self._runner is not None:
+            # A connection that was just accepted has to be one that can be cut before the listener goes.
+            asyncio.get_running_loop().remove_reader(self._socket)
+            for _ in range(5):
+                await asyncio.sleep(0)
+            self.cut()
             await self._runner.cleanup()
 
     def load(self, resource: str, items: Iterable[bytes], version: int) -> None:
