@@ -6,18 +6,16 @@ nothing stands between an ordinary question and its answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from minidns import names, records, wire
 from minidns.config import ServerBlock
 from minidns.loop import LoopProbe
+from minidns.preceding import Elsewhere, Preceding, Resolve, Respond
 from minidns.resolver import Resolver
 from minidns.responder import Channel, Forward, Responder
 from minidns.zone import Zone
-
-Respond = Callable[[bytes, Channel], bytes | Forward | None]
-Elsewhere = bytes | Coroutine[Any, Any, bytes | None] | None
 
 
 class Front(Protocol):
@@ -46,12 +44,20 @@ class BlockFront:
         self.probe = LoopProbe() if block.loop else None
         self.resolver = Resolver(block.forwards, block.cache, probe=self.probe) if block.forwards else None
         self.responders = tuple(self._responders())
+        zones_respond = self.responders[0].respond if len(self.responders) == 1 else self._respond
+        preceding = Preceding(block, zones_respond, self._resolve) if block.rewrites or block.hosts else None
+        self._answers: tuple[Respond, Resolve] = (
+            (preceding.respond, preceding.resolve) if preceding else (zones_respond, self._resolve)
+        )
 
     @property
     def respond(self) -> Respond:
-        return self.responders[0].respond if len(self.responders) == 1 else self._respond
+        return self._answers[0]
 
     def resolve(self, packet: bytes, forward: Forward, channel: Channel) -> Elsewhere:
+        return self._answers[1](packet, forward, channel)
+
+    def _resolve(self, packet: bytes, forward: Forward, channel: Channel) -> Elsewhere:
         if self.resolver is None:
             return wire.error(packet, records.REFUSED, forward.question)
         if forward.alias:

@@ -4,11 +4,11 @@ PTR.
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from time import monotonic
 
 from minidns import names
 from minidns.config_plugins import Hosts
@@ -84,7 +84,9 @@ class HostsTable:
                 if options.reverse:
                     _add(self._pointers.setdefault(names.reverse(packed), []), host)
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
+        """How many names have addresses."""
         return len(self._addresses)
 
     def passes(self, name: Name) -> bool:
@@ -110,14 +112,28 @@ class HostsTable:
 
 
 class HostsFile:
-    """The table of a `hosts` plugin, kept as fresh as its file."""
+    """The table of a `hosts` plugin, as fresh as its file was at most `reload` seconds ago.
 
-    def __init__(self, options: Hosts) -> None:
+    It is looked at when a question comes, so no task has to. clock: seconds that do not go backwards.
+    """
+
+    def __init__(self, options: Hosts, clock: Callable[[], float] = monotonic) -> None:
         self.options = options
+        self._clock = clock
         self._stamp: tuple[int, int, int] | None = None
-        self.table = HostsTable(options, options.inline)
+        self._table = HostsTable(options, options.inline)
         self._read_before = False
+        self._looked = clock()
         self.refresh()
+
+    @property
+    def table(self) -> HostsTable:
+        """What to look names up in now."""
+        now = self._clock()
+        if 0 < self.options.reload <= now - self._looked:
+            self._looked = now
+            self.refresh()
+        return self._table
 
     def refresh(self) -> bool:
         """Look at the file, and read it if it is not the one read last; True when the table is a new one.
@@ -133,7 +149,7 @@ class HostsFile:
                 log.warning("hosts: %s: %s; the other entries are served", self.options.path, error.strerror)
             self._read_before, self._stamp = True, None
             if gone:
-                self.table = HostsTable(self.options, self.options.inline)
+                self._table = HostsTable(self.options, self.options.inline)
             return gone
         if stamp == self._stamp:
             return False
@@ -143,15 +159,9 @@ class HostsFile:
         except OSError as error:
             log.warning("hosts: %s: %s; what was read before is served", self.options.path, error.strerror)
             return False
-        self.table = HostsTable(self.options, self.options.inline + parse_file(text, str(self.options.path)))
-        log.info("hosts: %s: %d names", self.options.path, len(self.table))
+        self._table = HostsTable(self.options, self.options.inline + parse_file(text, str(self.options.path)))
+        log.info("hosts: %s: %d names", self.options.path, self._table.size)
         return True
-
-    async def keep_fresh(self) -> None:
-        """Refresh at the configured interval until cancelled; returns at once when that is never."""
-        while self.options.reload:
-            await asyncio.sleep(self.options.reload)
-            self.refresh()
 
 
 def _add(values: list[bytes], value: bytes) -> None:

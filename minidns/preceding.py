@@ -22,13 +22,10 @@ Resolve = Callable[[bytes, Forward, Channel], Elsewhere]
 
 
 class Preceding:
-    """`respond` and `resolve` of a block, behind its rewrites and its hosts.
-
-    hosts: None without a `hosts` plugin; somebody has to run its `keep_fresh`.
-    """
+    """`respond` and `resolve` of a block, behind its rewrites and its hosts."""
 
     def __init__(self, block: ServerBlock, respond: Respond, resolve: Resolve) -> None:
-        self.hosts = HostsFile(block.hosts) if block.hosts else None
+        self._hosts = HostsFile(block.hosts) if block.hosts else None
         self._rewriter = Rewriter(block.rewrites) if block.rewrites else None
         self._respond, self._resolve = respond, resolve
         self._flags = AA | (RA if block.forwards else 0)
@@ -51,7 +48,8 @@ class Preceding:
         return _later(answer, rewritten, channel.transport)
 
     def _from_hosts(self, packet: bytes, transport: str) -> bytes | None:
-        if self.hosts is None or self.hosts.table.passes(packet[HEADER : packet.find(0, HEADER) + 1].lower()):
+        table = self._hosts.table if self._hosts else None
+        if table is None or table.passes(packet[HEADER : packet.find(0, HEADER) + 1].lower()):
             return None
         try:
             asked = message.question(packet)
@@ -59,7 +57,7 @@ class Preceding:
             return None
         if packet[2] & 0xF8 or asked.class_ != 1 or (asked.edns and asked.edns.version):
             return None
-        found = self.hosts.table.lookup(asked.name, asked.type)
+        found = table.lookup(asked.name, asked.type)
         if found is None:
             return None
         answer = message.made(asked.type, found.ttl, found.rdata, found.rcode)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -130,23 +128,17 @@ def test_missing_file_is_logged_once_and_lines_are_served(tmp_path: Path, caplog
     path.unlink()
     assert hosts.refresh() is True
     assert hosts.refresh() is False
-    assert len(hosts.table) == 1
+    assert hosts.table.size == 1
     assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == 2
 
 
-async def test_file_is_looked_at_by_itself(tmp_path: Path) -> None:
-    path = tmp_path / "hosts"
+def test_file_is_looked_at_when_the_interval_is_over(tmp_path: Path) -> None:
+    path, now = tmp_path / "hosts", [0.0]
     path.write_text("192.0.2.1 a\n")
-    hosts = HostsFile(Hosts(path=path, reload=0.01))
-    task = asyncio.create_task(hosts.keep_fresh())
+    hosts = HostsFile(Hosts(path=path, reload=5), lambda: now[0])
+    never = HostsFile(Hosts(path=path, reload=0), lambda: now[0])
     path.write_text("192.0.2.1 a b c\n")
-    async with asyncio.timeout(20):
-        while len(hosts.table) != 3:  # noqa: ASYNC110  # the condition is another object's state
-            await asyncio.sleep(0.005)
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-
-
-async def test_file_is_not_looked_at_when_that_is_never() -> None:
-    await HostsFile(Hosts(path=Path("/nonexistent"), reload=0)).keep_fresh()
+    sizes = []
+    for now[0] in (4.9, 5.0):
+        sizes.append((hosts.table.size, never.table.size))
+    assert sizes == [(1, 1), (3, 1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import dns.flags
@@ -17,7 +18,8 @@ from minidns.preceding import Preceding
 from minidns.responder import Channel, Forward
 from tests.neighbours import answer_to
 
-HOSTS = Hosts(inline=((bytes([192, 0, 2, 1]), ("a.example", "b.example")),), reload=0, fallthrough=(".",))
+NO_FILE = Path("/nonexistent/hosts")
+HOSTS = Hosts(path=NO_FILE, inline=((bytes([192, 0, 2, 1]), ("a.example", "b.example")),), reload=0, fallthrough=(".",))
 RULE = Rewrite(pattern="x.example.", replacement="a.example.")
 OUT = Rewrite(pattern="y.example.", replacement="out.example.")
 UPSTREAM = ForwardOptions(upstreams=(Upstream(host="192.0.2.53"),))
@@ -88,7 +90,7 @@ def test_what_hosts_do_not_have_goes_to_the_zones() -> None:
 
 
 def test_hosts_without_fallthrough_say_no() -> None:
-    answer, behind = respond(ServerBlock(hosts=Hosts(reload=0)), query("c.example."))
+    answer, behind = respond(ServerBlock(hosts=Hosts(path=NO_FILE, reload=0)), query("c.example."))
     assert isinstance(answer, bytes)
     assert dns.message.from_wire(answer).rcode() == 3
     assert behind.asked == []
