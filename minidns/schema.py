@@ -235,17 +235,14 @@ def of_endpoint(settings: ZoneSettings, owner: Name, ports: tuple[int, ...], end
     if not endpoint.ready:
         yield from ((name, NotReady()) for label in labels if (name := names.child(label, owner)))
         return
-    together = len(labels) == 1
-    for label, address in zip(
-        labels * len(endpoint.addresses) if together else labels, endpoint.addresses, strict=True
-    ):
-        name = names.child(label, owner)
-        if name is None:
-            continue
-        own = endpoint.addresses if len(endpoint.addresses) == 1 else (address,)
-        yield name, Hosts(own, ports, (), _IPV4 if len(address) == 4 else _IPV6)
-        if back := reverse_name(settings, address):
-            yield back, Pointer(name)
+    addresses = endpoint.addresses
+    for index, address in enumerate(addresses):
+        name = names.child(labels[0] if len(labels) == 1 else labels[index], owner)
+        if name is not None:
+            own = addresses if len(addresses) == 1 else (address,)
+            yield name, Hosts(own, ports, (), _IPV4 if len(address) == 4 else _IPV6)
+            if back := reverse_name(settings, address):
+                yield back, Pointer(name)
 
 
 def reverse_name(settings: ZoneSettings, address: bytes) -> Name | None:

@@ -230,10 +230,10 @@ class Zone:
         # First give, then take: a name that stays keeps its node, and its ancestors theirs.
         for name, part in given:
             self._give(name, part)
-            touched[name] = None
         for name, part in taken:
             self._take(name, part)
-            touched[name] = None
+        touched.update(dict.fromkeys([name for name, _ in given]))
+        touched.update(dict.fromkeys([name for name, _ in taken]))
         if given or taken:
             self._forget(before, after)
         if feed is not None:
@@ -254,20 +254,27 @@ class Zone:
         """Drop what is ready to send at every name of the change, also where the records stay: an SRV answer holds the
         addresses of its targets."""
         for name, _ in (*before, *after):
-            if node := self.nodes.get(name):
+            node = self.nodes.get(name)
+            if node is not None:
                 node.ready = NOTHING
 
     def _give(self, name: Name, part: Part) -> None:
-        node = self._node(name)
-        node.parts = (*node.parts, part)
-
-    def _node(self, name: Name) -> Node:
         node = self.nodes.get(name)
         if node is None:
-            node = self.nodes[name] = Node()
-            if name not in self.origins:
-                self._node(names.parent(name)).children += 1
-        return node
+            self._add(name, Node((part,)))
+        else:
+            node.parts = (*node.parts, part)
+
+    def _add(self, name: Name, node: Node) -> None:
+        """Put a node in, and the empty non-terminals above it."""
+        self.nodes[name] = node
+        while name not in self.origins:
+            name = names.parent(name)
+            above = self.nodes.get(name)
+            if above is not None:
+                above.children += 1
+                return
+            self.nodes[name] = Node(children=1)
 
     def _take(self, name: Name, part: Part) -> None:
         node = self.nodes[name]
