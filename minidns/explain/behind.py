@@ -27,18 +27,26 @@ class Row:
 
     @property
     def who(self) -> str:
-        """The endpoint for people: its pod, its hostname, or its addresses."""
-        endpoint = self.endpoint
-        if endpoint.pod:
-            return f"pod {shown(endpoint.pod)}"
-        return shown(endpoint.hostname) if endpoint.hostname else ", ".join(map(names.address_text, endpoint.addresses))
+        """The endpoint for people."""
+        return f"pod {shown(self.endpoint.pod)}" if self.endpoint.pod else title(self.endpoint)
 
     @property
     def state(self) -> str:
-        endpoint = self.endpoint
-        words = ["ready" if endpoint.ready else "not ready"]
-        words += ["still serving"] if endpoint.serving and not endpoint.ready else []
-        return ", ".join(words + (["terminating"] if endpoint.terminating else []))
+        return state(self.endpoint)
+
+
+def title(endpoint: model.Endpoint) -> str:
+    """What people call an endpoint: its pod, its hostname, or its addresses."""
+    name = endpoint.pod or endpoint.hostname
+    return shown(name) if name else ", ".join(map(names.address_text, endpoint.addresses))
+
+
+def state(endpoint: model.Endpoint) -> str:
+    """The conditions of an endpoint in words."""
+    words = ["ready" if endpoint.ready else "not ready"]
+    words += ["still serving"] if endpoint.serving and not endpoint.ready else []
+    words += ["terminating"] if endpoint.terminating else []
+    return ", ".join(words)
 
 
 class Behind:

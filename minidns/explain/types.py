@@ -1,7 +1,7 @@
 """What an explanation says, as values. Their JSON form is the schema of `minidns explain --json`: `json_schema()`.
 
-Every text from the network or the cluster in here is escaped (`minidns.why.shown`): it can go to a terminal as it is. Names
-are in presentation form without the final dot. Long lists are cut; the counts beside them are of everything.
+Every text from the network or the cluster in here is escaped (`minidns.why.shown`): it can go to a terminal as it is.
+Names are in presentation form without the final dot. Long lists are cut; the counts beside them are of everything.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Port(msgspec.Struct, frozen=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """An endpoint of a slice, its conditions, and the labels that it has below its Service, or would have, were it ready.
+    """An endpoint of a slice, its conditions, and the labels that it has below its Service once it is ready.
 
     `named_after` tells where these come from: its hostname, its pod's name, or its addresses.
     """
