@@ -42,7 +42,9 @@ class BlockFront:
         self.block = block
         self.zones = tuple(zones)
         self.probe = LoopProbe() if block.loop else None
-        self.resolver = Resolver(block.forwards, block.cache, probe=self.probe) if block.forwards else None
+        self.resolver = (
+            Resolver(block.forwards, block.cache, probe=self.probe, errors=block.errors) if block.forwards else None
+        )
         self.responders = tuple(self._responders())
         zones_respond = self.responders[0].respond if len(self.responders) == 1 else self._respond
         preceding = Preceding(block, zones_respond, self._resolve) if block.rewrites or block.hosts else None

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from minidns import alias, message, records, wire
+from minidns import alias, message, names, records, wire
 from minidns.cache import AnswerCache, Hit, Key
 from minidns.config_plugins import Cache, Forward
 from minidns.forward import ATTEMPT, TOTAL, Forwarder
@@ -63,12 +63,14 @@ class Resolver:
         attempt: float = ATTEMPT,
         total: float = TOTAL,
         probe: LoopProbe | None = None,
+        errors: bool = False,
     ) -> None:
         self.forwarders = tuple(Forwarder(forward, rng=rng, attempt=attempt, total=total) for forward in forwards)
         self.cache = AnswerCache(cache) if cache else None
         self.probe = probe
         self.hits = self.misses = self.served_stale = self.refreshed = 0
         self._clock = clock
+        self._log_errors = errors
         self._under_way: dict[Key, asyncio.Task[_Found]] = {}
 
     def cached(self, packet: bytes, transport: str) -> bytes | None:
@@ -135,13 +137,13 @@ class Resolver:
         if forwarder.is_full:
             forwarder.rejected += 1
             text = f"{forwarder.options.max_concurrent} questions are under way already (max_concurrent)"
-            return self._stale(hit) if hit else _failure(NETWORK_ERROR, text)
+            return self._stale(hit) if hit else self._failure(key, NETWORK_ERROR, text)
         forwarder.under_way += 1
         try:
             async with asyncio.timeout(PATIENCE if hit else None):
                 fresh = await self._shared(key, forwarder, tcp=not udp)
         except (UpstreamError, TimeoutError) as error:
-            return self._stale(hit) if hit else _failure(getattr(error, "code", NETWORK_ERROR), str(error))
+            return self._stale(hit) if hit else self._failure(key, getattr(error, "code", NETWORK_ERROR), str(error))
         finally:
             forwarder.under_way -= 1
         return self._stale(hit) if hit and fresh.answer.kind in ("servfail", "other") else fresh
@@ -163,6 +165,11 @@ class Resolver:
         code = STALE_NXDOMAIN if hit.message.rcode == records.NXDOMAIN else STALE
         options = wire.ede(code, "expired, and not yet answered again by an upstream")
         return _Found(hit.message, 0, hit.bounds, options)
+
+    def _failure(self, key: Key, code: int, text: str) -> _Found:
+        if self._log_errors:
+            log.error("%s %s: %s", names.to_text(key.name), records.type_text(key.type), text)
+        return _Found(FAILURE, options=wire.ede(code, text))
 
     @property
     def _verifies(self) -> bool:
@@ -202,7 +209,3 @@ class Resolver:
 
 def _key(asked: Question) -> Key:
     return Key(asked.name, asked.type, asked.class_, bool(asked.edns and asked.edns.do), bool(asked.flags & CD))
-
-
-def _failure(code: int, text: str) -> _Found:
-    return _Found(FAILURE, options=wire.ede(code, text))

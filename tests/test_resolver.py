@@ -219,6 +219,14 @@ async def test_dead_upstream_is_servfail_with_the_reason() -> None:
     assert (await ask(resolver(port), query(use_edns=False))).edns == -1
 
 
+async def test_failures_are_logged_when_told_to(caplog: pytest.LogCaptureFixture) -> None:
+    forward = Forward(upstreams=(Upstream(host="127.0.0.1", port=free_port()),), max_fails=0)
+    for errors in (False, True):
+        await ask(Resolver((forward,), errors=errors), query("A.b\\010.test."))
+    (record,) = caplog.records
+    assert record.getMessage().startswith("a.b\\010.test. A: 127.0.0.1:")
+
+
 async def test_silent_upstream_is_servfail_with_the_reason() -> None:
     async with scripted(lambda _packet, _: [], tcp=False) as upstream:
         forward = Forward(upstreams=(Upstream(host="127.0.0.1", port=upstream.port),), max_fails=0)
