@@ -40,7 +40,7 @@ class World:
         """This is what the file holds now."""
         content = parse(text.encode())
         assert not content.problems
-        touched, _ = self.shelf.put(file, content.objects)
+        touched = self.shelf.put(file, content.objects)
         return self._apply(self.cluster.update({space: self.shelf.written(space) for space in touched}))
 
     def _apply(self, edits: list[Edit]) -> list[Edit]:

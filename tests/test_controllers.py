@@ -317,6 +317,12 @@ def test_a_full_pod_range_is_a_problem_until_there_is_room() -> None:
     assert world.cluster.problems() == []
 
 
+def test_a_range_without_room_for_one_pod() -> None:
+    world = World((V4[0], "10.244.0.0/31"))
+    world.write(pod())
+    assert world.pods() == {"p": []}
+
+
 @pytest.mark.parametrize(
     ("written", "ready"),
     [

@@ -119,7 +119,7 @@ def _names(workload: Workload, owned: int, written: set[str]) -> Iterable[str]:
 def _random_names(workload: Workload, base: str, count: int) -> Iterable[str]:
     """Names as good as random, yet the same every time; the first ones do not depend on how many there are."""
     base, names = f"{base}-"[:_MAX_BASE], dict[str, None]()
-    seed = f"{workload.namespace}/{base}"
+    seed = f"{type(workload).__name__}/{workload.namespace}/{base}"
     attempt = 0
     while len(names) < count:
         names[base + suffix(f"{seed}/{attempt}")] = None

@@ -75,6 +75,7 @@ class Folder:
                 async with aclosing(self._watch()) as events:
                     async for names in events:
                         yield names
+                        # Another folder under the same name, or none: what is watched is not what is read.
                         if self._identity() != identity:
                             break
             except FileNotFoundError:
@@ -88,7 +89,8 @@ class Folder:
                 await asyncio.sleep(TICK)
 
     async def _watch(self) -> AsyncGenerator[set[str], None]:
-        # Editors replace a file by renaming another to it, so it is its folder that has the news.
+        # Editors replace a file by renaming another to it, so it is its folder that has the news, as the parent has of
+        # a folder that is missing.
         single = not self.path.is_dir()
         target = self.path.parent if single else self.path
         events = watchfiles.awatch(

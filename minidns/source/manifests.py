@@ -63,7 +63,7 @@ class ManifestSource:
         touched = self._read(found)
         if found and not self._shelf.files:
             raise ManifestError(f"{path}: no file in it can be read")
-        self._update(touched)
+        self._update(touched | {"default"})  # which exists even when nothing is written
         told = (f"{file}: {manifest_log.describe(each, self._cluster)}" for file, each in self._everything())
         _log_some(logging.INFO, told, sum(map(len, self._shelf.files.values())))
         kinds = {kind: tuple(self._cluster.objects(kind)) for kind in ORDER}
@@ -100,8 +100,6 @@ class ManifestSource:
         news = {name: s for name, s in found.items() if name in suspects or self._signatures.get(name) != s}
         touched |= self._read(news, before)
         self._signatures = {name: s for name, s in self._signatures.items() if name in found}
-        if not touched:
-            return []
         edits = self._update(touched)
         changed = sorted(gone & before | news.keys())
         what = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
@@ -130,18 +128,18 @@ class ManifestSource:
             problems += (f"{name}{f':{line}' if line else ''}: {text}{keeps}" for line, text in content.problems)
             skipped += content.skipped
             if not content.problems or not before:
-                spaces, clashes = self._shelf.put(name, content.objects)
-                touched |= spaces
-                problems += clashes
+                touched |= self._shelf.put(name, content.objects)
         _log_some(logging.ERROR, problems)
         self._log_skipped(skipped)
         return touched
 
     def _update(self, touched: set[str]) -> list[Edit]:
-        edits = self._cluster.update({space: self._shelf.written(space) for space in touched})
-        problems = self._cluster.problems()
-        _log_some(logging.WARNING, [problem for problem in problems if problem not in self._problems])
-        self._problems = set(problems)
+        edits = self._cluster.update({space: self._shelf.written(space) for space in touched}) if touched else []
+        # A file that was moved is in two places until the old one is believed to be gone.
+        if not self._doubtful:
+            problems = [*self._shelf.clashes(), *self._cluster.problems()]
+            _log_some(logging.ERROR, [problem for problem in problems if problem not in self._problems])
+            self._problems = set(problems)
         return edits
 
     def _everything(self) -> Iterator[tuple[str, Written]]:
