@@ -18,6 +18,7 @@ from minidns import message
 from minidns.config_plugins import Forward, Upstream
 from minidns.message import RD, TC, Message
 from minidns.upstream_tcp import Connections
+from minidns.values import ConfigError
 from minidns.wire import HEADER, MalformedError
 
 #: Extended DNS Errors (RFC 8914, 4.23 and 4.24).
@@ -157,7 +158,12 @@ def _answers(packet: bytes, query: bytes) -> bool:
 
 
 def _tls_context(options: Forward) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=options.ca_cert)
-    if options.client_cert:
-        context.load_cert_chain(options.client_cert, options.client_key)
+    """Raises ConfigError when a certificate, key or authority cannot be read."""
+    try:
+        context = ssl.create_default_context(cafile=options.ca_cert)
+        if options.client_cert:
+            context.load_cert_chain(options.client_cert, options.client_key)
+    except OSError as error:
+        files = [str(file) for file in (options.client_cert, options.client_key, options.ca_cert) if file]
+        raise ConfigError(f"forward: tls with {', '.join(files)}: {error}") from None
     return context

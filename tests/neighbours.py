@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
+import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -173,13 +174,13 @@ class Scripted(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def scripted(script: Script, *, tcp: bool = True) -> AsyncIterator[Scripted]:
-    """A Scripted server on a free port of 127.0.0.1, over UDP and, unless told otherwise, TCP."""
+async def scripted(script: Script, *, tcp: bool = True, tls: ssl.SSLContext | None = None) -> AsyncIterator[Scripted]:
+    """A Scripted server on a free port of 127.0.0.1, over UDP and, unless told otherwise, TCP (with TLS)."""
     port = free_port()
     loop = asyncio.get_running_loop()
     transport, server = await loop.create_datagram_endpoint(lambda: Scripted(script), local_addr=("127.0.0.1", port))
     server.port = port
-    listener = await asyncio.start_server(server.stream, "127.0.0.1", port) if tcp else None
+    listener = await asyncio.start_server(server.stream, "127.0.0.1", port, ssl=tls) if tcp else None
     try:
         yield server
     finally:
@@ -188,6 +189,17 @@ async def scripted(script: Script, *, tcp: bool = True) -> AsyncIterator[Scripte
         if listener:
             listener.close()
             await listener.wait_closed()
+
+
+def certificate(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
+    """A self-signed certificate for a host name: its file, and a server's context with it."""
+    cert, key = folder / f"{name}.crt", folder / f"{name}.key"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-keyout", str(key), "-out", str(cert)]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert, key)
+    return cert, context
 
 
 def answer_to(query: bytes, *records: str, rcode: int = 0) -> bytes:

@@ -6,15 +6,16 @@ import asyncio
 import random
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dns.message
 import pytest
 
 from minidns import names
-from minidns.config import Forward, Upstream
+from minidns.config import ConfigError, Forward, Upstream
 from minidns.upstream import NETWORK_ERROR, NO_REACHABLE_AUTHORITY, Server, UpstreamError, mixed_case
-from tests.neighbours import answer_to, free_port, knot, scripted
+from tests.neighbours import answer_to, certificate, free_port, knot, scripted
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +237,30 @@ async def test_lies_over_tcp_are_ignored_too(lie: Any) -> None:
         upstream = server(liar.port)
         assert (await upstream.ask(A, tcp=True)).counts[0] == 1
         upstream.close()
+
+
+async def test_answer_over_tls_from_a_server_with_the_right_name(tmp_path: Path) -> None:
+    cert, context = certificate(tmp_path, "dns.test")
+    async with scripted(lambda query, _: [answer_to(query, RIGHT)], tls=context) as trusted:
+        for name, works in (("dns.test", True), ("other.test", False), (None, False)):
+            upstream = Upstream(host="127.0.0.1", port=trusted.port, tls=True, server_name=name)
+            options = Forward(upstreams=(upstream,), ca_cert=cert)
+            asked = Server(upstream, options, rng=random.Random(1), timeout=10.0)
+            if works:
+                assert (await asked.ask(A)).counts[0] == 1
+                assert trusted.seen[-1][1] == "tcp"
+            else:
+                with pytest.raises(UpstreamError, match="certificate"):
+                    await asked.ask(A)
+            asked.close()
+        assert len(trusted.seen) == 1
+
+
+def test_tls_files_that_cannot_be_read_are_an_error(tmp_path: Path) -> None:
+    upstream = Upstream(host="127.0.0.1", tls=True)
+    options = Forward(upstreams=(upstream,), ca_cert=tmp_path / "none")
+    with pytest.raises(ConfigError, match=r"forward: tls with .*none: "):
+        Server(upstream, options, rng=random.Random(1), timeout=1.0)
 
 
 def test_mixed_case_changes_letters_of_the_name_alone() -> None:
