@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
-from minidns import __version__, metrics, names, zonefile
+from minidns import __version__, explain, metrics, names, watch, zonefile
 from minidns.config import Config
 from minidns.metrics import Report
 from minidns.model import Change, Replaced
@@ -293,10 +293,17 @@ class App:
         raise ValueError(f"no zone {origin} here")
 
     def explain(self, query: Mapping[str, str]) -> bytes:
-        raise ValueError("explanations are not wired yet")
+        return explain.to_json(self._generation.site.explain(query))
 
     def subscribe(self, queue: asyncio.Queue[bytes]) -> Callable[[], None]:
-        raise ValueError("the feed is not wired yet")
+        def tell(event: watch.Event) -> None:
+            # A full queue has lost its reader, or soon will: what it misses it can list.
+            with suppress(asyncio.QueueFull):
+                queue.put_nowait(watch.to_json(event))
+
+        watchers = self._generation.site.watchers
+        watchers.append(tell)
+        return lambda: watchers.remove(tell)
 
 
 async def serve(config: Config, reread: Reread | None = None, started: Callable[[App], None] | None = None) -> None:

@@ -11,7 +11,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from minidns import __version__, corefile
+from minidns import __version__, corefile, explain
+from minidns import commands as commands_
 from minidns.config import (
     DEFAULT_ZONES,
     Cluster,
@@ -28,7 +29,7 @@ from minidns.config_plugins import Cache
 from minidns.offline import OfflineError
 from minidns.source.kubeconfig import ConnectError
 from minidns.source.manifests import ManifestError
-from minidns.values import network, zone_name
+from minidns.values import UsageError, network, zone_name
 
 #: Where `serve` listens unless it is told otherwise: a port that needs no privileges, on this machine only.
 LISTEN = "localhost:1053"
@@ -41,10 +42,6 @@ examples:
   minidns serve --conf Corefile              as CoreDNS is configured
   dig @localhost -p 1053 mysql-svc.default.svc.cluster.local SRV
 """
-
-
-class UsageError(Exception):
-    """What was asked for makes no sense; the text says why."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,6 +85,19 @@ def _parser() -> argparse.ArgumentParser:
     _add_source(zone)
     _add_zone(zone)
     zone.add_argument("--origin", metavar="NAME", help="print this zone, such as in-addr.arpa, instead of the first")
+    why = _command(commands, "explain", _explain, "say why a name answers as it does")
+    why.add_argument("name", help="as a pod would write it with --from, else whole")
+    why.add_argument("type", nargs="?", help="A by default; with --from A and AAAA")
+    why.add_argument("--from", dest="namespace", metavar="NAMESPACE", help="walk the search list of a pod there")
+    why.add_argument("--ndots", type=int, default=explain.NDOTS, help=f"of that pod's resolver ({explain.NDOTS})")
+    changes = _command(commands, "watch", _watch, "print changes as they happen")
+    for command in (why, changes):
+        command.add_argument("--json", action="store_true", help="for programs")
+        command.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"of a running server ({ADMIN})")
+        _add_source(command)
+        _add_zone(command)
+    status = _command(commands, "status", commands_.status_command, "print the state of a running server")
+    status.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"of that server ({ADMIN})")
     check = _command(commands, "check", _check, "say what a Corefile means, or what is wrong with it")
     check.add_argument("file", type=Path)
     return parser
@@ -202,6 +212,19 @@ def _zone(arguments: argparse.Namespace) -> int:
     for line in asyncio.run(zone_text(_source(arguments), _kubernetes(arguments), arguments.origin)):
         print(line)
     return 0
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    return commands_.explain_command(arguments, _offline(arguments), _kubernetes(arguments))
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    return commands_.watch_command(arguments, _offline(arguments), _kubernetes(arguments))
+
+
+def _offline(arguments: argparse.Namespace) -> Manifests | Cluster | None:
+    """The source to ask instead of a running server, when one is named."""
+    return _source(arguments) if arguments.manifests or arguments.kubeconfig else None
 
 
 def _check(arguments: argparse.Namespace) -> int:

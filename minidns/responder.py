@@ -1,7 +1,7 @@
 """Bytes to bytes: one function for every transport, and the whole error policy.
 
-`respond` takes the fast path for ordinary questions: a known profile, a look-up, a join. What it does not know goes on to
-`_ordinary` (a plain query whose answer or profile is not ready yet), and what is not a plain query to `_careful`.
+`respond` takes the fast path for ordinary questions: a known profile, a look-up, a join. What it does not know goes on
+to `_ordinary` (a plain query whose answer or profile is not ready yet), and what is not a plain query to `_careful`.
 All three give the same answer to the same question.
 
 The error policy: too short, or a response: silence. Malformed, or not exactly one question: FORMERR. Another opcode:
@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 MAX_PROFILES = 256
 #: Where a node keeps its NXDOMAIN for whatever is missing below it, and its NODATA for types that nobody holds.
 _MISS, _OTHER = b"miss", b"other"
-#: Types that a node keeps an answer for, so that asking for all 65,536 of them does not fill the memory; and the slots in
-#: which answers are counted. The last slot is for every other type.
+#: Types that a node keeps an answer for, so that asking for all 65,536 of them does not fill the memory; and the slots
+#: in which answers are counted. The last slot is for every other type.
 _SLOTS = {
     type_.to_bytes(2, "big"): slot
     for slot, type_ in enumerate(
@@ -101,7 +101,7 @@ class Responder:
         self.forwards = forwards
         self.recursion = recursion
         self.explain = explain
-        self._fallthrough = fallthrough
+        self.fallthrough = fallthrough
         self._channels: list[Channel] = []
         self._options = wire.NO_OPTIONS
         self._soa: dict[tuple[Name, int], bytes] = {}
@@ -264,7 +264,7 @@ class Responder:
         return self.forwards and (answer.outside is not None or answer.reason.why is Why.OUTSIDE)
 
     def _falls_through(self, name: Name) -> bool:
-        return bool(self._fallthrough) and any(names.is_below(name, origin) for origin in self._fallthrough)
+        return bool(self.fallthrough) and any(names.is_below(name, origin) for origin in self.fallthrough)
 
     def _prepare(self, name: Name, answer: Answer) -> Ready:
         return wire.prepare(name, answer, recursion=self.recursion, explain=self.explain)

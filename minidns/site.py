@@ -5,19 +5,21 @@ Changes come in by `publish`, packets by the fronts. No socket is opened here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from minidns import names
+from minidns import explain, names, watch
 from minidns.config import Cluster as ClusterSource
 from minidns.config import Config, Kubernetes, ServerBlock
+from minidns.explain import Explanation, SearchExplanation
 from minidns.front import BlockFront, Front, Router
 from minidns.model import Change, EndpointSlice, Key, Kind, Namespace, Object, Pod, Service, Upserted
 from minidns.schema import PodMode, ZoneSettings
 from minidns.values import Listen
+from minidns.watch import Event
 from minidns.zone import Touch, Zone
 
-Watcher = Callable[[Change, list[Touch]], None]
+Watcher = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class _Fed:
 class Site:
     """All zones and fronts of a configuration.
 
-    watch: called after every change with that change and what it touched in the first zone.
+    watchers: called after every change that made something different in the first zone.
     """
 
     def __init__(self, config: Config, *, serial: int = 1, ns_addresses: tuple[bytes, ...] = ()) -> None:
@@ -68,6 +70,26 @@ class Site:
     def renew_fronts(self) -> None:
         """Begin with fronts that have answered nothing yet: a fork must not use its parent's upstream connections."""
         self.fronts = tuple(BlockFront(front.block, front.zones) for front in self.fronts)
+
+    def explain(self, query: Mapping[str, str]) -> Explanation | SearchExplanation:
+        """An explanation. query: `name`, and if wanted `type` (A), `from` (a pod's namespace) and `ndots`.
+
+        Raises ValueError for a query that makes no sense.
+        """
+        name = explain.parse_name(query.get("name", ""))
+        front = next((front for front in self.fronts if front.block.kubernetes), None)
+        if front is None:
+            raise ValueError("no zone is served here: every name is forwarded")
+        zone = next((zone for zone in front.zones if zone.origin(name)), front.zones[0])
+        forwards, fallthrough = front.resolver is not None, front.responders[0].fallthrough
+        if not query.get("from"):
+            type_ = explain.parse_type(query.get("type") or "A")
+            return explain.explain(zone, name, type_, forwards=forwards, fallthrough=fallthrough)
+        types = [explain.parse_type(query["type"])] if query.get("type") else explain.BOTH
+        ndots = int(query.get("ndots") or explain.NDOTS)
+        return explain.explain_search(
+            zone, query["name"], query["from"], types, ndots=ndots, forwards=forwards, fallthrough=fallthrough
+        )
 
     def objects(self) -> dict[Kind, tuple[Object, ...]]:
         """Every object that the zones hold, by kind."""
@@ -110,9 +132,11 @@ class Site:
 
     def _tell(self, zone: Zone, change: Change) -> None:
         feed: list[Touch] = []
+        changed = watch.versions(zone.cluster, change)
         zone.apply(change, feed)
-        for watcher in self.watchers:
-            watcher(change, feed)
+        if event := watch.event_of(zone, changed, feed):
+            for watcher in tuple(self.watchers):
+                watcher(event)
 
     def _zones_of(self, block: ServerBlock) -> list[Zone]:
         if block.kubernetes is None:

@@ -19,6 +19,10 @@ _DURATION_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
+class UsageError(Exception):
+    """What was asked for on the command line makes no sense; the text says why."""
+
+
 class ConfigError(Exception):
     """A configuration that cannot be used. The text is one message for the person who wrote it."""
 

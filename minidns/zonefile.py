@@ -10,8 +10,10 @@ from minidns.zone import Zone
 
 
 def lines(zone: Zone, origin: Name) -> Iterator[str]:
-    """The records at and below `origin`, one a line, the SOA record first. Names by pod address that are worked out from
-    the question (`pods insecure`) are not part of it: they are not in the index."""
+    """The records at and below `origin`, one a line, the SOA record first.
+
+    Names by pod address that are worked out from the question (`pods insecure`) are not in the index, and not here.
+    """
     below = sorted((names.labels(name)[::-1], name) for name in zone.nodes if names.is_below(name, origin))
     for _, name in below:
         types = reasons.types_at(zone, name)
