@@ -136,6 +136,9 @@ class Zone:
             self.cluster.put(new)
         after = self._parts(new, old)
         self._swap(before, after, touched, feed)
+        for version in (old, new):
+            if isinstance(version, EndpointSlice):
+                self._forget_other_ports(version)
         if ns_addresses != (addresses := self._ns_addresses()):
             settings = self.settings
             self._swap(schema.of_zone(settings, ns_addresses), schema.of_zone(settings, addresses), touched, feed)
@@ -258,6 +261,17 @@ class Zone:
             if node is not None:
                 node.ready = NOTHING
 
+    def _forget_other_ports(self, slice_: EndpointSlice) -> None:
+        """Drop the SRV answers at the names of ports that only other slices have: a hostname may be in several slices,
+        and these answers hold all its addresses."""
+        owner = schema.service_name(self.settings, slice_.namespace, slice_.service)
+        for other in self.cluster.slices((slice_.namespace, slice_.service)).values():
+            if owner is not None and other.ports != slice_.ports:
+                for port in other.ports:
+                    node = self.nodes.get(schema.port_name(port, owner) or names.ROOT)
+                    if node is not None:
+                        node.ready = NOTHING
+
     def _give(self, name: Name, part: Part) -> None:
         node = self.nodes.get(name)
         if node is None:
@@ -272,6 +286,8 @@ class Zone:
             name = names.parent(name)
             above = self.nodes.get(name)
             if above is not None:
+                if not above.children:
+                    above.ready = NOTHING  # its NODATA said that nothing is below it
                 above.children += 1
                 return
             self.nodes[name] = Node(children=1)
@@ -285,6 +301,8 @@ class Zone:
             name = names.parent(name)
             node = self.nodes[name]
             node.children -= 1
+            if not node.children:
+                node.ready = NOTHING
 
 
 def _shape(service: Service) -> tuple[bool, bool]:
