@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 it failed, or the answer is no, 2 it cannot be done as asked for."""
     arguments = _parser().parse_args(_with_command(list(sys.argv[1:] if argv is None else argv)))
     logging.basicConfig(level=arguments.log.upper(), format="%(message)s", stream=sys.stderr)
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it counts raw events; ours say what they changed
     try:
         return int(arguments.run(arguments))
     except (ConfigError, UsageError, ManifestError, ConnectError, OfflineError) as error:
