@@ -11,10 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minidns.config import (
+    Cache,
+    CacheClass,
     Cluster,
     Config,
     ConfigError,
     Forward,
+    Hosts,
     Kubernetes,
     Listen,
     Manifests,
@@ -22,7 +25,7 @@ from minidns.config import (
     Rewrite,
     ServerBlock,
     Upstream,
-)  # fmt: skip
+)
 from minidns.values import duration, network, number, reverse_zones, zone_name, zone_names
 
 
@@ -142,6 +145,16 @@ BLOCK = ServerBlock()
         (lambda: Forward(upstreams=()), "1 to 15 upstreams, not 0"),
         (lambda: Forward(upstreams=(UPSTREAM,) * 16), "1 to 15 upstreams, not 16"),
         (lambda: Upstream(host="dns.example"), "not an IP address"),
+        (lambda: Upstream(host="192.0.2.1", port=0), "port 0 is not within"),
+        (lambda: Forward(upstreams=(UPSTREAM,), health_interval=0), "an interval above 0"),
+        (lambda: Forward(upstreams=(UPSTREAM,), client_cert=Path("c")), "come together"),
+        (lambda: CacheClass(capacity=0), "a cache capacity must be"),
+        (lambda: CacheClass(ttl=0), "cache TTLs must be"),
+        (lambda: Cache(servfail=301), "servfail must be"),
+        (lambda: Cache(prefetch_percent=5), "prefetch percentage must be"),
+        (lambda: Hosts(ttl=0), "ttl must be from 1"),
+        (lambda: Rewrite(match="prefix", pattern="", replacement="a"), "needs a name to look for"),
+        (lambda: Listen("", 65536), "port 65536"),
         (lambda: Rewrite(match="regex", pattern="(", replacement="a"), "not a regular expression"),
         (lambda: Rewrite(match="regex", pattern="(a)", replacement="{2}"), r"has 1 groups"),
         (lambda: Manifests(path=Path(), pod_cidrs=(network("10.96.0.0/12"),)), "overlap"),

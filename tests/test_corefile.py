@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ from minidns.config import (
     Kubernetes,
     Listen,
     Log,
+    Manifests,
     PodMode,
     Policy,
     Reload,
     Rewrite,
     ServerBlock,
     Upstream,
-)  # fmt: skip
+)
 from minidns.config_plugins import COMBINED_LOG, COMMON_LOG
 from minidns.corefile import CorefileError, describe, parse, read
 
@@ -487,6 +489,51 @@ def test_description_says_what_was_understood(root: Path) -> None:
         "health :8080 (lameduck 5s), ready :8181, metrics :9153",
         "read again when it changes, a look every 30s",
     ]
+
+
+def test_description_of_everything() -> None:
+    text = """
+    example.org {
+        bind 127.0.0.1 ::1
+        rewrite name suffix .a .b
+        hosts /h {
+            192.0.2.1 a
+            fallthrough
+        }
+        kubernetes cluster.local {
+            kubeconfig /k kind
+            namespaces a b
+            labels x=y
+            endpoint_pod_names
+            ede off
+        }
+        forward a.example 192.0.2.1 tls://[2001:db8::1] {
+            except b.a.example
+            max_concurrent 0
+        }
+        cache {
+            serve_stale 2h
+            prefetch 9
+        }
+        log {
+            class denial error
+        }
+    }"""
+    config = parse(text)
+    assert describe(replace(config, admin=Listen("127.0.0.1", 8053))).splitlines() == [
+        "127.0.0.1:53 [::1]:53 serves example.org.",
+        "  rewrite suffix .a. to .b.",
+        "  hosts /h and 1 lines here: ttl 3600, fallthrough .",
+        "  kubernetes cluster.local.: ttl 5, pods disabled, endpoint pod names, ede off",
+        "  forward a.example. to 192.0.2.1:53 tls://[2001:db8::1]:853, random, except b.a.example.",
+        "  cache up to 3600s, negative 1800s, stale for 7200s when no upstream answers,"
+        " prefetch of names asked 9 times",
+        "  log denial error",
+        "objects from /k (context kind), namespaces a b, labels x=y",
+        "admin 127.0.0.1:8053",
+    ]
+    demo = replace(config, source=Manifests(path=Path("demo")))
+    assert describe(demo).splitlines()[-1] == "objects from the manifests in demo"
 
 
 VOCABULARY = r"""
