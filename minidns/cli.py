@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -54,6 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ConfigError, UsageError, ManifestError, ConnectError, OfflineError) as error:
         print(f"minidns: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; flushing the rest at the end would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         print(f"minidns: {error.strerror or error}", file=sys.stderr)
         return 1
