@@ -6,7 +6,7 @@ the network sent is never part of a sentence; names of the cluster's objects are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from minidns.model import Key
@@ -94,11 +94,24 @@ def shown(text: str) -> str:
 
 
 def sentence(reason: Reason) -> str:
-    """The reason for people, in one short sentence of at most LONGEST bytes; "" where records need none."""
+    """The reason for people, in one short sentence of at most LONGEST bytes; "" where records need none.
+
+    Where long names would push the reason out, they are cut.
+    """
     text = shown(_sentence(reason))
-    if len(text.encode()) <= LONGEST:
-        return text
-    return text.encode()[: LONGEST - 3].decode("utf-8", "ignore") + "..."
+    if len(text.encode()) > LONGEST:
+        service = reason.service and (_cut(reason.service[0]), _cut(reason.service[1]))
+        short = replace(
+            reason, service=service, place=_cut(reason.place), elsewhere=tuple(map(_cut, reason.elsewhere[:4]))
+        )
+        text = shown(_sentence(short))
+    return _cut(text, LONGEST)
+
+
+def _cut(text: str, longest: int = 30) -> str:
+    """At most `longest` bytes of a text, "..." at the end of what was cut."""
+    raw = text.encode("utf-8", "replace")
+    return text if len(raw) <= longest else raw[: longest - 3].decode("utf-8", "ignore") + "..."
 
 
 def _sentence(reason: Reason) -> str:
