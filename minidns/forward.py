@@ -46,6 +46,7 @@ class Forwarder:
         self._zone = names.from_text(options.zone)
         self._except = tuple(map(names.from_text, options.except_zones))
         self._next = 0
+        self._closed = False
         self._checks: dict[Server, asyncio.Task[None]] = {}
 
     def serves(self, name: Name) -> bool:
@@ -87,7 +88,8 @@ class Forwarder:
         raise last
 
     def close(self) -> None:
-        """Stop the health checks and close idle connections."""
+        """Stop the health checks and close idle connections, now and when they become idle."""
+        self._closed = True
         for task in self._checks.values():
             task.cancel()
         for server in self.servers:
@@ -104,7 +106,7 @@ class Forwarder:
         return sorted(servers, key=lambda server: not self.healthy(server))
 
     def _failed(self, server: Server, error: UpstreamError) -> None:
-        if self.options.max_fails and server not in self._checks:
+        if self.options.max_fails and server not in self._checks and not self._closed:
             log.warning("forward: %s; checking it every %gs", error, self.options.health_interval)
             self._checks[server] = asyncio.create_task(self._check(server))
 

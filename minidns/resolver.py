@@ -98,9 +98,7 @@ class Resolver:
         return await self._guarded(packet, chain, udp=transport == "udp")
 
     def close(self) -> None:
-        """Give up what is under way and close connections."""
-        for task in self._under_way.values():
-            task.cancel()
+        """Stop health checks and close idle connections; what is under way is answered still."""
         for forwarder in self.forwarders:
             forwarder.close()
 
@@ -128,6 +126,8 @@ class Resolver:
         key = _key(asked)
         if self.probe and self.probe.is_own(key.name, key.type):
             return _Found(_REFUSED)
+        if key.type in (records.IXFR, records.AXFR):
+            return _Found(_REFUSED, options=wire.ede(21, "zone transfers are not forwarded"))
         hit = self.cache.get(key, self._clock()) if self.cache else None
         if hit and not (hit.stale and self._verifies):
             return self._use(key, hit, tcp=not udp)

@@ -80,7 +80,7 @@ class Server:
             raise UpstreamError(f"{self}: malformed answer: {error}") from None
 
     def close(self) -> None:
-        """Close the idle connections."""
+        """Close the idle connections, and the others when they are no longer in use."""
         self._connections.close()
 
     async def _udp_first(self, raw: bytes, flags: int, do: bool) -> Message:

@@ -20,6 +20,7 @@ class Connections:
         self._tls = tls
         self._expire = expire
         self._idle: list[_Connection] = []
+        self._closed = False
 
     async def exchange(self, query: bytes, is_answer: Callable[[bytes], bool]) -> bytes:
         """The answer to a query. Raises OSError or asyncio.IncompleteReadError.
@@ -35,7 +36,8 @@ class Connections:
         return await self._on(await self._open(), query, is_answer)
 
     def close(self) -> None:
-        """Close the connections that are idle."""
+        """Close the connections that are idle, and keep none from now on."""
+        self._closed = True
         while self._idle:
             self._idle.pop().close()
 
@@ -56,6 +58,9 @@ class Connections:
         return packet
 
     def _keep(self, connection: _Connection) -> None:
+        if self._closed:
+            connection.close()
+            return
         loop = asyncio.get_running_loop()
         connection.expiry = loop.call_later(self._expire, self._drop, connection)
         self._idle.append(connection)

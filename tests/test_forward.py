@@ -93,6 +93,15 @@ async def test_never_unhealthy_without_max_fails() -> None:
     assert asked.healthy(asked.servers[0])
 
 
+async def test_no_checks_begin_once_it_is_closed() -> None:
+    async with scripted(lambda _query, _: [], tcp=False) as silent:
+        asked = forwarder(silent.port, attempt=0.05, total=0.2)
+        asked.close()
+        with pytest.raises(UpstreamError):
+            await asked.ask(A)
+        assert {packet[12:-11] for packet, _ in silent.seen if packet[12] == 0} == set()
+
+
 async def test_all_unhealthy_are_asked_all_the_same() -> None:
     async with scripted(saying("192.0.2.1")) as one:
         asked = forwarder(one.port)

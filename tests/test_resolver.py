@@ -11,6 +11,7 @@ import dns.edns
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import pytest
 
 from minidns import names
@@ -192,6 +193,29 @@ async def test_equal_questions_under_way_are_asked_once() -> None:
         assert {len(answer.answer) for answer in answers} == {1}
         assert len(upstream.seen) == 1
         assert asked.forwarders[0].under_way == 0
+
+
+async def test_what_is_under_way_when_it_is_closed_is_answered_still() -> None:
+    """A new configuration takes over while questions of the old one wait."""
+    async with scripted(lambda packet, _: [answer_to(packet, "a.example.test. 300 A 192.0.2.1")]) as upstream:
+        upstream.open.clear()
+        asked = resolver(upstream.port, force_tcp=True)
+        waiting = asyncio.create_task(ask(asked, query()))
+        await upstream.arrived.wait()
+        asked.close()
+        upstream.open.set()
+        assert len((await waiting).answer) == 1
+        async with asyncio.timeout(20):
+            await upstream.all_gone.wait()
+
+
+@pytest.mark.parametrize("type_", ["AXFR", "IXFR"])
+async def test_zone_transfers_are_not_forwarded(type_: str) -> None:
+    packet = query(use_edns=0)
+    packet = packet.replace(b"\0\1\0\1", b"\0" + bytes([dns.rdatatype.from_text(type_)]) + b"\0\1")
+    answer = dns.message.from_wire(await resolver(1).resolve(packet, "tcp"))
+    assert answer.rcode() == dns.rcode.REFUSED
+    assert edes(answer)[0][0] == 21
 
 
 async def test_questions_over_the_limit_fail_at_once() -> None:
