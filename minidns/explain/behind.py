@@ -43,10 +43,9 @@ def title(endpoint: model.Endpoint) -> str:
 
 def state(endpoint: model.Endpoint) -> str:
     """The conditions of an endpoint in words."""
-    words = ["ready" if endpoint.ready else "not ready"]
-    words += ["still serving"] if endpoint.serving and not endpoint.ready else []
-    words += ["terminating"] if endpoint.terminating else []
-    return ", ".join(words)
+    if endpoint.terminating and not endpoint.ready:
+        return "terminating, still serving" if endpoint.serving else "terminating"
+    return ("ready" if endpoint.ready else "not ready") + (", terminating" if endpoint.terminating else "")
 
 
 class Behind:
@@ -163,6 +162,7 @@ def _endpoint(row: Row) -> types.Endpoint:
         endpoint.ready,
         endpoint.serving,
         endpoint.terminating,
+        state(endpoint),
         tuple(map(shown, row.labels)),
         "hostname" if endpoint.hostname else "address" if by_address else "pod",
     )

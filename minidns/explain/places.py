@@ -65,8 +65,8 @@ def _not_here(case: Case) -> Advice:
     if case.reason.why is Why.NO_NAME:
         labels = tuple(case.path[::-1])
     front = labels[: labels.index("svc")] if "svc" in labels else labels
-    paths = [(*front, "svc")] + [(*front, other, "svc") for other in case.zone.cluster.namespaces_with(labels[-1])]
-    suggestions = existing(case.zone, *paths) if front else []
+    others = case.zone.cluster.namespaces_with(front[-1]) if front else ()
+    suggestions = existing(case.zone, (*front, "svc"), *((*front, other, "svc") for other in others)) if front else []
     steps = []
     if suggestions and case.reason.why is Why.OUTSIDE:
         steps.append("a short name works where a search list completes it, as in a pod; here it needs the whole name")

@@ -67,8 +67,7 @@ def _slice(service: Service, slice_: Slice, console: Console) -> None:
         (
             ", ".join(one.labels),
             ", ".join(one.addresses),
-            "ready" if one.ready else "not ready, serving" if one.serving else "not ready",
-            "terminating" if one.terminating else "",
+            one.state,
             f"pod {one.pod}" if one.pod else "no pod",
             f"named after its {one.named_after}",
         )

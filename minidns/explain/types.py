@@ -36,7 +36,8 @@ class Port(msgspec.Struct, frozen=True):
 class Endpoint(msgspec.Struct, frozen=True):
     """An endpoint of a slice, its conditions, and the labels that it has below its Service once it is ready.
 
-    `named_after` tells where these come from: its hostname, its pod's name, or its addresses.
+    `state` is its conditions in words. `named_after` tells where the labels come from: its hostname, its pod's name, or
+    its addresses.
     """
 
     slice: str
@@ -46,6 +47,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     ready: bool
     serving: bool
     terminating: bool
+    state: str
     labels: tuple[str, ...]
     named_after: Literal["hostname", "pod", "address"]
 
@@ -100,7 +102,7 @@ class Ede(msgspec.Struct, frozen=True):
     text: str
 
 
-class Explanation(msgspec.Struct, frozen=True):
+class Explanation(msgspec.Struct, frozen=True, tag_field="kind", tag="explanation"):
     """Why a question is answered as it is.
 
     `rcode` is that of the answer, null when it is not ours to give: a forwarder answers, or the next plugin.
@@ -146,7 +148,7 @@ class Candidate(msgspec.Struct, frozen=True):
     sentence: str
 
 
-class SearchExplanation(msgspec.Struct, frozen=True):
+class SearchExplanation(msgspec.Struct, frozen=True, tag_field="kind", tag="search"):
     """What becomes of a short name in a pod: its search list is tried one by one, until a candidate has records.
 
     `dots` in the name and `ndots` decide whether it is tried as it is first or last. `queries` is what the search
