@@ -16,6 +16,7 @@ from minidns import __version__, corefile, explain
 from minidns import commands as commands_
 from minidns.config import (
     DEFAULT_ZONES,
+    MAX_WORKERS,
     Cluster,
     Config,
     ConfigError,
@@ -30,7 +31,7 @@ from minidns.config_plugins import Cache
 from minidns.offline import OfflineError
 from minidns.source.kubeconfig import ConnectError
 from minidns.source.manifests import ManifestError
-from minidns.values import UsageError, network, zone_name
+from minidns.values import UsageError, network, number, zone_name
 
 #: Where `serve` listens unless it is told otherwise: a port that needs no privileges, on this machine only.
 LISTEN = "localhost:1053"
@@ -60,7 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(f"minidns: {error.strerror or error}", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"minidns: {where}{error.strerror or error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -68,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _with_command(argv: list[str]) -> list[str]:
     """`serve` is what is meant when no command is named; `-conf` is how CoreDNS has it."""
-    argv = ["--conf" if word == "-conf" else word for word in argv]
+    argv = ["-" + word if word.partition("=")[0] == "-conf" else word for word in argv]
     if argv and (argv[0] in ("-h", "--help", "--version") or not argv[0].startswith("-")):
         return argv
     return ["serve", *argv]
@@ -114,7 +116,8 @@ def _command(
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     parser.set_defaults(run=run)
-    parser.add_argument("--log", default="info", choices=("debug", "info", "warning", "error"), help="what to log")
+    default = "info" if run is _serve else "warning"
+    parser.add_argument("--log", default=default, choices=("debug", "info", "warning", "error"), help="what to log")
     return parser
 
 
@@ -168,7 +171,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> Config:
-    workers = 0 if arguments.workers == "auto" else int(arguments.workers)
+    workers = 0 if arguments.workers == "auto" else number(arguments.workers, "--workers", 1, MAX_WORKERS)
     admin = None if arguments.admin == "none" else Listen.parse(arguments.admin)
     if arguments.conf is not None:
         config = corefile.read(arguments.conf)
@@ -217,6 +220,7 @@ def _zone(arguments: argparse.Namespace) -> int:
 
     for line in asyncio.run(zone_text(_source(arguments), _kubernetes(arguments), arguments.origin)):
         print(line)
+    sys.stdout.flush()
     return 0
 
 

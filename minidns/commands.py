@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from typing import cast
 from urllib.parse import urlencode
 
@@ -21,6 +21,8 @@ from minidns.explain import Explanation, SearchExplanation
 from minidns.values import UsageError
 
 _PATIENCE = 10.0
+#: Without the proxies of the environment: the server is on this machine or beside it.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def explain_command(arguments: argparse.Namespace, source: Manifests | Cluster | None, kubernetes: Kubernetes) -> int:
@@ -78,11 +80,12 @@ def _get(admin: str, path: str, query: dict[str, str], patience: float | None = 
     """What an admin endpoint answers. Raises UsageError with its own words, or with what to do when there is none."""
     url = f"http://{admin}{path}" + (f"?{urlencode(query)}" if query else "")
     try:
-        with urllib.request.urlopen(url, timeout=patience) as response:
+        with _OPENER.open(url, timeout=patience) as response:
             yield cast(HTTPResponse, response)
     except urllib.error.HTTPError as error:
         raise UsageError(error.read().decode(errors="replace").strip()) from None
-    except urllib.error.URLError as error:
+    except (urllib.error.URLError, HTTPException) as error:
+        reason = getattr(error, "reason", error)
         raise UsageError(
-            f"no minidns at http://{admin} ({error.reason}): name it with --admin, or use --manifests or --kubeconfig"
+            f"no minidns at http://{admin} ({reason}): name it with --admin, or use --manifests or --kubeconfig"
         ) from None

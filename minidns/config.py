@@ -23,6 +23,7 @@ __all__ = [
 
 #: The zones of every cluster that kubeadm makes: the cluster's own, and the reverse trees of both families.
 DEFAULT_ZONES: tuple[ZoneName, ...] = ("cluster.local.", "in-addr.arpa.", "ip6.arpa.")
+MAX_WORKERS = 256
 #: CoreDNS's ports.
 DNS, HEALTH, READY, METRICS = Listen("", 53), Listen("", 8080), Listen("", 8181), Listen("localhost", 9153)
 
@@ -197,8 +198,8 @@ class Config:
     def __post_init__(self) -> None:
         if not self.servers:
             raise ConfigError("nothing to serve: there is no server block")
-        if not 0 <= self.workers <= 256:
-            raise ConfigError(f"workers must be from 0 (one per core) to 256, not {self.workers}")
+        if not 0 <= self.workers <= MAX_WORKERS:
+            raise ConfigError(f"workers must be from 0 (one per core) to {MAX_WORKERS}, not {self.workers}")
         taken: set[tuple[ZoneName, Listen]] = set()
         for block in self.servers:
             for zone in block.zones:

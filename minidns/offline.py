@@ -11,6 +11,7 @@ from minidns.config import Cluster, Config, Kubernetes, Manifests, ServerBlock
 from minidns.explain import Explanation, SearchExplanation
 from minidns.site import Site
 from minidns.source.choice import Source, open_source
+from minidns.values import zone_name
 from minidns.watch import Event
 
 #: Seconds that an API server gets for a first full list.
@@ -68,8 +69,9 @@ async def watched(source: Manifests | Cluster, kubernetes: Kubernetes, tell: Cal
 
 async def zone_text(source: Manifests | Cluster, kubernetes: Kubernetes, origin: str | None) -> list[str]:
     """The lines of the zone file of one origin, the cluster zone by default."""
+    name = names.from_text(zone_name(origin)) if origin else b""
     site = await load(source, kubernetes)
-    name = names.from_text(origin) if origin else site.zones[0].settings.origin
+    name = name or site.zones[0].settings.origin
     for zone in site.zones:
         if name in zone.origins:
             return list(zonefile.lines(zone, name))
