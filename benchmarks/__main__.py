@@ -1,0 +1,146 @@
+"""`python -m benchmarks`: minidns beside Knot and NSD, on one core, one at a time, from the same zone.
+
+The servers run on core 0, dnsperf and everything else on core 1. In each work they take short turns, and the median
+counts. CPU time is the kernel's (/proc/PID/stat) of all processes of a server, divided by the answers that dnsperf got.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from benchmarks import servers, tables
+from benchmarks.measuring import Churn, Figures, measure
+from benchmarks.processes import started
+from benchmarks.servers import OTHERS, Minidns, Server, StartError
+from benchmarks.works import WORKS, Work
+from minidns import bench
+
+#: The core of all that is not a server.
+CORE = 1
+#: Columns of the table on a terminal, and where the output goes elsewhere.
+WIDTH = 120
+#: Shares of rcodes that two servers may differ by: their rounds end at different places of the file of questions.
+SAME = 0.02
+
+
+def main() -> int:
+    arguments = _arguments()
+    missing = [name for name in ("dnsperf", "taskset") if shutil.which(name) is None]
+    if missing or len(os.sched_getaffinity(0)) < 2:
+        print(f"missing: {', '.join(missing) or 'a second core'} (apt install dnsperf util-linux)", file=sys.stderr)
+        return 2
+    os.sched_setaffinity(0, {CORE})
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    works = [WORKS[name] for name in arguments.works or WORKS]
+    results: dict[str, dict[str, Figures]] = {}
+    try:
+        with tempfile.TemporaryDirectory() as folder, Progress(console=Console(stderr=True)) as progress:
+            task = progress.add_task("starting", total=len(works))
+            with _running(Path(folder), arguments) as (running, churn):
+                for work in works:
+                    progress.update(task, description=f"{work.name}: {work.text}")
+                    questions = _questions(work, Path(folder))
+                    results[work.name] = measure(work, questions, running, arguments.seconds, churn)
+                    progress.advance(task)
+    except (StartError, bench.BenchError) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        if results:
+            _tell(results, arguments.markdown)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="minidns beside Knot and NSD, on one core, one at a time, from the same zone.",
+        epilog="works:\n" + "\n".join(f"  {work.name:13} {work.text}" for work in WORKS.values()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("works", nargs="*", metavar="WORK", help="which works, all by default")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of full load per work and server (10)")
+    parser.add_argument(
+        "--only", default="minidns,knot,nsd", metavar="SERVERS", help="which servers (minidns,knot,nsd)"
+    )
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="of minidns, all on the one core (1)")
+    parser.add_argument("--python", default=sys.executable, metavar="PATH", help="what runs minidns")
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    arguments = parser.parse_args()
+    arguments.only = arguments.only.split(",")
+    if unknown := [name for name in arguments.works if name not in WORKS]:
+        parser.error(f"no work {unknown[0]} among {', '.join(WORKS)}")
+    if unknown := [name for name in arguments.only if name not in ("minidns", *OTHERS)]:
+        parser.error(f"no server {unknown[0]} among minidns, {', '.join(OTHERS)}")
+    return arguments
+
+
+@contextmanager
+def _running(folder: Path, arguments: argparse.Namespace) -> Iterator[tuple[list[Server], Churn]]:
+    """The servers, and the API server that minidns follows."""
+    with ExitStack() as stack:
+        apiserver = stack.enter_context(started([sys.executable, "-m", "benchmarks.apiserver"], log=folder / "api.log"))
+        assert apiserver.stdout
+        url = apiserver.stdout.readline().strip()
+        if not url:
+            raise StartError(f"the API server does not start: {(folder / 'api.log').read_text()[-500:]}")
+        kubeconfig = servers.kubeconfig(folder / "kubeconfig", url)
+        minidns = Minidns(arguments.python, arguments.workers)
+        running = []
+        if "minidns" in arguments.only:
+            running.append(stack.enter_context(minidns.running(folder, kubeconfig)))
+        zone = minidns.zone(kubeconfig)
+        for name, start in OTHERS.items():
+            if name in arguments.only and servers.program(name):
+                running.append(stack.enter_context(start(folder, zone)))
+            elif name in arguments.only:
+                print(f"{name} is not installed (apt install {name}): without it", file=sys.stderr)
+        yield running, Churn(apiserver)
+
+
+def _questions(work: Work, folder: Path) -> Path:
+    """The file of a work's questions, in no order, the same each time."""
+    rng = random.Random(work.name)
+    lines = list(work.lines(rng))
+    rng.shuffle(lines)
+    file = folder / f"{work.name}.questions"
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def _tell(results: dict[str, dict[str, Figures]], markdown: bool) -> None:
+    print(tables.markdown(results)) if markdown else Console(width=WIDTH).print(tables.table(results))
+    for warning in _warnings(results):
+        print(warning)
+
+
+def _warnings(results: dict[str, dict[str, Figures]]) -> Sequence[str]:
+    """What the reader of the table must know: servers that did not do the same work."""
+    found = []
+    for work, by_server in results.items():
+        for server, figures in by_server.items():
+            first = next(iter(by_server.values())).round.rcodes
+            mine = figures.round.rcodes
+            if any(abs(first.get(rcode, 0) - mine.get(rcode, 0)) > SAME for rcode in {*first, *mine}):
+                found.append(f"{work}: answers differ: {next(iter(by_server))} {first}, {server} {mine}")
+            if figures.round.changes is not None:
+                found.append(f"{work}: {server} took in {figures.round.changes:.0f} changes per second")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
