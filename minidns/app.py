@@ -279,6 +279,8 @@ class App:
             labels = (("zone", names.to_text(zone.settings.origin)),)
             report.gauges["minidns_zone_names", labels] = len(zone.nodes)
             report.gauges["minidns_zone_serial", labels] = zone.serial
+        if source is not None:
+            report.programming = source.timing
         report.counters["minidns_zone_changes", ()] += self._generation.changes
         report.gauges["minidns_source_synced", ()] = float(source is None or source.synced.is_set())
         report.gauges["minidns_source_stale", ()] = float(source is not None and source.stale)

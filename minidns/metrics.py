@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -46,13 +47,15 @@ class Report:
     """What one process counted since it started.
 
     answered: by (server, transport, family, type, rcode). timings: by (server, transport).
-    counters, gauges: by (name, help), then by label values such as (("server", "dns://:53"),).
+    counters, gauges: by name (a key of HELP) and labels such as (("server", "dns://:53"),).
+    programming: how long changes of the cluster took to be answered by.
     """
 
     answered: Counter[tuple[str, str, str, str, str]] = field(default_factory=Counter)
     timings: dict[tuple[str, str], Timing] = field(default_factory=dict)
     counters: Counter[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=Counter)
     gauges: dict[tuple[str, tuple[tuple[str, str], ...]], float] = field(default_factory=dict)
+    programming: Timing = field(default_factory=Timing)
 
     def add(self, other: Report) -> None:
         """Sum up with what another process counted. Its gauges add to ours."""
@@ -98,6 +101,7 @@ class _Collector:
     def collect(self) -> Iterator[Metric]:
         yield from _answers(self._report)
         yield _durations(self._report)
+        yield _programming(self._report.programming)
         yield from _plain(self._report.counters.items(), CounterMetricFamily)
         yield from _plain(self._report.gauges.items(), GaugeMetricFamily)
 
@@ -132,12 +136,22 @@ def _durations(report: Report) -> Metric:
     for (server, _), timing in report.timings.items():
         servers.setdefault(server, Timing()).add(timing)
     for server, timing in sorted(servers.items()):
-        total, buckets = 0, []
-        for bound, count in zip((*map(str, BUCKETS), "+Inf"), timing.buckets, strict=True):
-            total += count
-            buckets.append((bound, float(total)))
-        family.add_metric([server, ".", ""], buckets, timing.seconds)
+        family.add_metric([server, ".", ""], _buckets(timing), timing.seconds)
     return family
+
+
+def _programming(timing: Timing) -> Metric:
+    family = HistogramMetricFamily(
+        "minidns_programming_duration_seconds",
+        "Seconds from reading a change of the API server until questions are answered by it.",
+    )
+    family.add_metric([], _buckets(timing), timing.seconds)
+    return family
+
+
+def _buckets(timing: Timing) -> list[tuple[str, float]]:
+    bounds = (*map(str, BUCKETS), "+Inf")
+    return [(bound, float(total)) for bound, total in zip(bounds, accumulate(timing.buckets), strict=True)]
 
 
 def _plain(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from minidns.config import Cluster, Manifests
+from minidns.metrics import Timing
 from minidns.model import Change, Kind, Pod
 from minidns.source import state
 from minidns.source.connect import connect
@@ -24,13 +25,14 @@ class Source(Protocol):
     """Where objects come from.
 
     initial: what there is at the start. stale: that is from an earlier run, until `synced` is set.
-    origin: a few words that name the source.
+    origin: a few words that name the source. timing: from the bytes of a change being here until it is published.
     """
 
     initial: Sequence[Change]
     stale: bool
     synced: asyncio.Event
     origin: str
+    timing: Timing
 
     async def run(self, publish: Publish) -> None:
         """Publish every change from now on, until cancelled."""
@@ -50,6 +52,7 @@ class _Folder:
         self.synced = asyncio.Event()
         self.synced.set()
         self.origin = f"manifests in {options.path}"
+        self.timing = Timing()
 
     async def run(self, publish: Publish) -> None:
         await self._source.run(publish)
@@ -77,6 +80,7 @@ class _ApiServer:
         followed = [one for one in resources(self._options, pods=Pod in self._kinds) if one.kind in self._kinds]
         self._source = KubernetesSource(connection, followed, initial=known or ())
         self.synced = self._source.synced
+        self.timing = self._source.timing
 
     async def run(self, publish: Publish) -> None:
         async with asyncio.TaskGroup() as tasks:

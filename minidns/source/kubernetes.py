@@ -11,10 +11,12 @@ import random
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from time import perf_counter
 
 import aiohttp
 import msgspec
 
+from minidns.metrics import Timing
 from minidns.model import Change, Kind, Object, Replaced
 from minidns.source.connect import Connection
 from minidns.source.kubeconfig import ConnectError
@@ -50,7 +52,8 @@ class KubernetesSource:
     """Lists and watches `resources` (`minidns.source.requests.resources`).
 
     `initial`: what was published before, from a state file. `clock` (Unix time), `sleep` and `rand` are for tests.
-    `synced` is set once every resource has had its first full list. `revision` grows with every change.
+    `synced` is set once every resource has had its first full list. `revision` grows with every change. `timing`: from
+    the bytes of an event being here until it is published.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class KubernetesSource:
         self._reflectors = [Reflector(r, rand, known.get(r.kind, ())) for r in resources]
         self.synced = asyncio.Event()
         self.revision = 0
+        self.timing = Timing()
 
     @property
     def status(self) -> SourceStatus:
@@ -110,7 +114,11 @@ class KubernetesSource:
         async with self._connection.get(request) as response:
             reflector.head(response.status, response.headers.get("Retry-After"), self._clock())
             while chunk := await response.content.readany():
-                self._publish(reflector.data(chunk, self._clock()), publish)
+                read = perf_counter()
+                changes = reflector.data(chunk, self._clock())
+                self._publish(changes, publish)
+                if changes:
+                    self.timing.batch(len(changes), perf_counter() - read)
                 if reflector.done:
                     return
                 await asyncio.sleep(0)  # readany() does not wait while there is more: let answers go out
