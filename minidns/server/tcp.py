@@ -134,11 +134,15 @@ class _Connection(asyncio.Protocol):
     async def finish(self) -> None:
         """Answer what has been read, then close."""
         self._ended = True
-        while self._working is not None:
-            self._working.cancel()
-            self._work()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if self._transport is not None:
+            self._transport.pause_reading()
+        # Answers that come let queries that waited for a place be read, which may wait for answers in turn.
+        while self._working is not None or self._tasks:
+            if self._working is not None:
+                self._working.cancel()
+                self._work()
+            else:
+                await asyncio.wait(self._tasks)
         if self._transport is not None:
             self._transport.close()
 
@@ -212,7 +216,7 @@ class _Connection(asyncio.Protocol):
         left = self._alive + self._server.idle - self._loop.time()
         if left > 0 or self._tasks:
             self._timer = self._loop.call_later(max(left, 0.1), self._check_idle)
-        elif self._full:
+        elif self._transport.get_write_buffer_size():
             self._transport.abort()  # an orderly close would wait for a client that does not read
         else:
             self._transport.close()

@@ -21,6 +21,8 @@ BATCH = 64
 LONGEST_QUERY = 4096
 #: Room for what arrives while something else is worked on. The kernel doubles it and caps it at net.core.rmem_max.
 RECEIVE_BUFFER = 4 << 20
+#: Batches in a full buffer: the kernel counts a small packet as 768 bytes.
+_LAST_BATCHES = 2 * RECEIVE_BUFFER // 768 // BATCH + 1
 
 #: Linux's IP_PKTINFO, which Python's socket module does not name before 3.14.
 _IP_PKTINFO = 8
@@ -86,8 +88,10 @@ class UdpServer:
     async def stop(self) -> None:
         """Answer what has arrived and what is being resolved, then close."""
         asyncio.get_running_loop().remove_reader(self._sock)
-        while self._readable():
-            pass
+        # What comes in meanwhile would keep a flooded server from ever stopping.
+        for _ in range(_LAST_BATCHES):
+            if not self._readable():
+                break
         if self._tasks:
             await asyncio.wait(self._tasks)
         self._sock.close()
