@@ -122,6 +122,8 @@ class App:
         self._workers = config.workers or os.cpu_count() or 1
         self._serving: Answering
         self._stopping = False
+        #: Stopped by itself, because going on would do harm.
+        self.failed = False
         self._started = time.time()
         self.admin_ports: dict[Listen, int] = {}
 
@@ -216,6 +218,7 @@ class App:
             found = front.probe and front.resolver and await front.probe.run(front.resolver.forwarders)
             if found:
                 log.error("%s", found)
+                self.failed = True
                 signal.raise_signal(signal.SIGTERM)
 
     def _http(self) -> dict[Listen, tuple[str, ...]]:
@@ -308,10 +311,10 @@ class App:
         return lambda: watchers.remove(tell)
 
 
-async def serve(config: Config, reread: Reread | None = None, started: Callable[[App], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again. `started` is told when every socket is open.
+async def serve(config: Config, reread: Reread | None = None) -> bool:
+    """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again. False when it stopped by itself.
 
-    Raises ManifestError, ConnectError or OSError, whose text says what is wrong.
+    Raises ConfigError, ManifestError, ConnectError or OSError, whose text says what is wrong.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -328,8 +331,7 @@ async def serve(config: Config, reread: Reread | None = None, started: Callable[
     if reread is not None:
         loop.add_signal_handler(signal.SIGHUP, reload)
     async with app.running():
-        if started:
-            started(app)
         await stop.wait()
         log.info("stopping")
         await app.lameduck()
+    return not app.failed

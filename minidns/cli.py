@@ -166,8 +166,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     reread = partial(_config, arguments)
     config = reread()
-    asyncio.run(app.serve(config, reread))
-    return 0
+    return 0 if asyncio.run(app.serve(config, reread)) else 1
 
 
 def _config(arguments: argparse.Namespace) -> Config:
