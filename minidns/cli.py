@@ -39,9 +39,9 @@ ADMIN = "127.0.0.1:8053"
 
 _EXAMPLES = """\
 examples:
-  minidns serve --manifests config/demo      no cluster needed: a folder of YAML
-  minidns serve                              in a cluster, or beside one by its kubeconfig
-  minidns serve --conf Corefile              as CoreDNS is configured
+  minidns serve --manifests config/demo   no cluster needed: a folder of YAML
+  minidns serve                           in a cluster, or beside one (kubeconfig)
+  minidns serve --conf Corefile           as CoreDNS is configured
   dig @localhost -p 1053 mysql-svc.default.svc.cluster.local SRV
 """
 
@@ -79,7 +79,7 @@ def _with_command(argv: list[str]) -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="minidns",
-        description="A headless-aware DNS server for Kubernetes that answers right, fast, and says why.",
+        description="A DNS server for Kubernetes that answers right, fast, and says why.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -63,7 +64,8 @@ async def serve(listens: Mapping[Listen, tuple[str, ...]], answers: Answers) -> 
             try:
                 await web.TCPSite(runner, hosts, listen.port).start()  # type: ignore[arg-type]
             except OSError as error:
-                raise OSError(error.errno, f"cannot listen on {listen} (HTTP): {error.strerror}") from error
+                why = os.strerror(error.errno or 0)
+                raise OSError(error.errno, f"cannot listen on {listen} (HTTP): {why}") from error
             ports[listen] = runner.addresses[0][1]
         yield ports
     finally:

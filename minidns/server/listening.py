@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import socket
 from collections.abc import Callable
 
@@ -47,7 +48,8 @@ class Listening:
                 await self.stop()
                 self.port = self._listen.port
                 if self._listen.port or error.errno != errno.EADDRINUSE or attempt == _TRIES - 1:
-                    raise OSError(error.errno, f"cannot listen on {self._listen}: {error.strerror}") from error
+                    why = os.strerror(error.errno or 0)  # asyncio's own text names the address once more
+                    raise OSError(error.errno, f"cannot listen on {self._listen}: {why}") from error
 
     async def stop(self) -> None:
         """Answer what has arrived, then close."""

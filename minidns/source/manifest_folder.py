@@ -112,6 +112,7 @@ class Folder:
                 batch = await first
             finally:
                 first.cancel()
+                await asyncio.wait((first,))  # a generator that still runs cannot be closed
             while True:
                 yield _below(target, (path for _, path in batch))
                 batch = await anext(events)

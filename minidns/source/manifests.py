@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from itertools import islice
 from pathlib import Path
 
@@ -73,11 +74,12 @@ class ManifestSource:
 
     async def run(self, publish: Publish) -> None:
         """Publish what each edit changes, all of it at once, until cancelled."""
-        async for names in self._folder.news():
-            await self._look(names, publish)
-            while self._doubtful:
-                await asyncio.sleep(MOMENT)
-                await self._look(set(), publish)
+        async with aclosing(self._folder.news()) as news:
+            async for names in news:
+                await self._look(names, publish)
+                while self._doubtful:
+                    await asyncio.sleep(MOMENT)
+                    await self._look(set(), publish)
 
     async def _look(self, names: set[str], publish: Publish) -> None:
         # In a thread: the loop answers queries meanwhile.
