@@ -40,7 +40,7 @@ ADMIN = "127.0.0.1:8053"
 _EXAMPLES = """\
 examples:
   minidns serve --manifests config/demo   no cluster needed: a folder of YAML
-  minidns serve                           in a cluster, or beside one (kubeconfig)
+  minidns serve                           in a cluster, or beside one
   minidns serve --conf Corefile           as CoreDNS is configured
   dig @localhost -p 1053 mysql-svc.default.svc.cluster.local SRV
 """

@@ -7,7 +7,7 @@ import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
@@ -50,10 +50,6 @@ log:
   - target: stderr
     any: warning
 zone:
-  - domain: example.test
-    file: "{folder}/zone"
-  - domain: broken.test
-    file: "{folder}/none"
 """
 
 
@@ -76,15 +72,23 @@ def free_port() -> int:
 @contextmanager
 def knot(folder: Path) -> Iterator[int]:
     """A Knot DNS that serves ZONE_TEXT from `folder`; its port on 127.0.0.1 and ::1."""
+    (folder / "zone").write_text(ZONE_TEXT)
+    with knot_with(folder, {"example.test": "zone", "broken.test": "none"}) as port:
+        yield port
+
+
+@contextmanager
+def knot_with(folder: Path, zones: Mapping[str, str]) -> Iterator[int]:
+    """A Knot DNS that serves zones from their files in `folder`, once it answers for the first; its port."""
     program = shutil.which("knotd", path="/usr/sbin:/usr/local/sbin:/usr/bin:/sbin")
     assert program, "these tests need Knot DNS: apt-get install knot"
-    (folder / "zone").write_text(ZONE_TEXT)
+    served = "".join(f'  - domain: {zone}\n    file: "{folder / file}"\n' for zone, file in zones.items())
     for _ in range(3):
         port = free_port()
-        (folder / "knot.conf").write_text(CONFIG.format(folder=folder, port=port))
+        (folder / "knot.conf").write_text(CONFIG.format(folder=folder, port=port) + served)
         process = subprocess.Popen([program, "-c", str(folder / "knot.conf")], stderr=subprocess.PIPE)
         try:
-            if _wait_until_answers(port, process):
+            if _wait_until_answers(port, next(iter(zones)), process):
                 yield port
                 return
         finally:
@@ -93,8 +97,8 @@ def knot(folder: Path) -> Iterator[int]:
     raise AssertionError(f"knotd does not start: {errors.decode()}")
 
 
-def _wait_until_answers(port: int, process: subprocess.Popen[bytes]) -> bool:
-    query = dns.message.make_query(ZONE, "SOA")
+def _wait_until_answers(port: int, zone: str, process: subprocess.Popen[bytes]) -> bool:
+    query = dns.message.make_query(zone, "SOA")
     deadline = monotonic() + 20
     while monotonic() < deadline and process.poll() is None:
         with suppress(OSError, dns.exception.DNSException):
