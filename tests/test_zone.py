@@ -29,7 +29,7 @@ from minidns.responder import Responder
 from minidns.schema import PodMode, ZoneSettings
 from minidns.zone import Touch, Zone
 from tests.client import explained, parsed, presentation
-from tests.clusters import address, endpoints, external, headless, port, service
+from tests.clusters import address, endpoints, external, headless, port, service, zone_of
 
 # Any sequence of changes. The pools are small, so that objects meet.
 
@@ -329,3 +329,173 @@ NAMED: dict[str, list[Change]] = {
 @pytest.mark.parametrize("ignore", [False, True])
 def test_named_changes_give_what_a_fresh_build_gives(case: str, ignore: bool) -> None:
     check(ZoneSettings(pods=PodMode.VERIFIED, ns_service=("a", "s"), ignore_empty_service=ignore), NAMED[case])
+
+
+# What a change costs
+
+
+def huge(parts: int = 10) -> Zone:
+    """A headless Service of 100 pods in each of its slices, and two others."""
+    slices = [slice_of(part) for part in range(parts)]
+    zone = Zone(ZoneSettings())
+    zone.apply(Replaced(Namespace, (Namespace("default"),)))
+    zone.apply(
+        Replaced(
+            Service,
+            (headless("default/big", ports="http:80"), headless("default/small"), service("default/web", "10.96.0.1")),
+        )
+    )
+    zone.apply(Replaced(EndpointSlice, (*slices, endpoints("default/small-1", "10.9.0.1", "10.9.0.2"))))
+    zone.synced = True
+    return zone
+
+
+def slice_of(part: int, *, last: str = "99", ports: str = "http:80") -> EndpointSlice:
+    ips = [f"10.1.{part}.{number}" for number in range(99)] + [f"10.1.{part}.{last}"]
+    return endpoints(f"default/big-{part}", *ips, ports=ports)
+
+
+def ready_names(zone: Zone) -> set[Name]:
+    return {name for name, node in zone.nodes.items() if node.ready}
+
+
+def below_big(*labels: str) -> set[Name]:
+    return {
+        names.from_text(".".join((*label.split(), "big.default.svc.cluster.local")).lstrip(".")) for label in labels
+    }
+
+
+def test_one_slice_event_touches_the_names_of_what_differs_in_it() -> None:
+    """Of 10,000 endpoints in 100 slices."""
+    zone = huge(100)
+    responder = Responder(zone)
+    channel = responder.channel("udp", "1")
+    for name in list(zone.nodes):
+        for type_ in (1, 33, 12):
+            responder.respond(b"\0\1\1\0\0\1\0\0\0\0\0\0" + name + type_.to_bytes(2, "big") + b"\0\1", channel)
+    everything = ready_names(zone)
+    assert len(everything) == len(zone.nodes) > 20_000
+    feed: list[Touch] = []
+    touched = zone.apply(Upserted(slice_of(7, last="200")), feed)
+    service_names = below_big("", "_http._tcp")
+    gone = below_big("10-1-7-99") | {names.reverse(address("10.1.7.99"))}
+    come = below_big("10-1-7-200") | {names.reverse(address("10.1.7.200"))}
+    assert set(touched) == service_names | gone | come
+    assert len(touched) == len(feed) == 6
+    assert everything - ready_names(zone) == service_names | gone
+    assert set(zone.nodes) == everything - gone | come
+
+
+def test_a_slice_whose_ports_change_touches_the_names_of_its_endpoints_only() -> None:
+    zone = huge()
+    touched = zone.apply(Upserted(slice_of(7, ports="http:81")))
+    assert set(touched) == below_big("", "_http._tcp", *(f"10-1-7-{last}" for last in range(100)))
+
+
+@pytest.mark.parametrize("part", [0, 5, 9])
+def test_a_slice_that_goes_takes_its_own_names(part: int) -> None:
+    zone = huge()
+    touched = zone.apply(Deleted(EndpointSlice, ("default", f"big-{part}")))
+    ips = [f"10.1.{part}.{last}" for last in range(100)]
+    hosts = below_big(*(ip.replace(".", "-") for ip in ips))
+    assert set(touched) == below_big("", "_http._tcp") | hosts | {names.reverse(address(ip)) for ip in ips}
+
+
+def test_what_is_not_in_an_answer_touches_nothing() -> None:
+    zone = huge()
+    serial = zone.serial
+    same = slice_of(7)
+    terminating = [
+        Endpoint(one.addresses, one.hostname, one.pod, one.ready, serving=False, terminating=True)
+        for one in same.endpoints
+    ]
+    big = zone.cluster.service(("default", "big"))
+    assert big is not None
+    for obj in (
+        EndpointSlice("default", "big-7", "big", same.ports, tuple(terminating)),
+        Service("default", "big", headless=True, ports=big.ports, selector=(("app", "big"),), publish_not_ready=True),
+        Pod("default", "p", (address("10.1.7.7"),)),
+        EndpointSlice("default", "stray", "", same.ports, same.endpoints),
+        EndpointSlice("default", "early", "not-yet", same.ports, same.endpoints),
+    ):
+        feed: list[Touch] = []
+        assert not zone.apply(Upserted(obj), feed)
+        assert not feed
+    assert zone.serial == serial
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_list_of_the_same_objects_touches_nothing(kind: Kind) -> None:
+    """Also when they were decoded anew."""
+    zone, again = huge(), huge()
+    serial = zone.serial
+    for objects in (zone.cluster.all(kind).values(), again.cluster.all(kind).values()):
+        assert zone.apply(Replaced(kind, tuple(objects))) == []
+    assert zone.serial == serial
+
+
+def test_a_list_touches_what_differs() -> None:
+    zone = huge()
+    objects = [obj for obj in zone.cluster.all(EndpointSlice).values() if obj.key != ("default", "big-3")]
+    objects[0] = slice_of(0, last="222")
+    touched = zone.apply(Replaced(EndpointSlice, tuple(objects)))
+    assert len(touched) == 2 + 200 + 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Deleted(Service, ("default", "nobody")),
+        Deleted(Pod, ("default", "nobody")),
+        Upserted(service("default/web", "10.96.0.1")),
+        Upserted(Namespace("default")),
+    ],
+)
+def test_nothing_new_touches_nothing(change: Change) -> None:
+    zone = huge()
+    serial = zone.serial
+    assert zone.apply(change) == []
+    assert zone.serial == serial
+
+
+def test_the_serial_wraps() -> None:
+    zone = Zone(ZoneSettings(), serial=0xFFFFFFFF)
+    zone.apply(Upserted(Namespace("a")))
+    assert zone.serial == 0
+
+
+# Look-ups
+
+
+def test_the_closest_encloser_and_the_origin_of_a_name() -> None:
+    zone = huge()
+    for text, encloser, origin in (
+        ("x.y.web.default.svc.cluster.local", "web.default.svc.cluster.local", "cluster.local"),
+        ("web.default.svc.cluster.local", "web.default.svc.cluster.local", "cluster.local"),
+        ("1.1.1.1.in-addr.arpa", "in-addr.arpa", "in-addr.arpa"),
+        ("7.1.1.10.in-addr.arpa", "7.1.1.10.in-addr.arpa", "in-addr.arpa"),
+    ):
+        assert zone.encloser(names.from_text(text)) == names.from_text(encloser)
+        assert zone.origin(names.from_text(text)) == names.from_text(origin)
+    assert zone.encloser(names.from_text("example.com")) is None
+    assert zone.origin(names.from_text("example.com")) is None
+
+
+def test_a_zone_that_is_not_served_holds_nothing() -> None:
+    zone = Zone(ZoneSettings(served=False))
+    assert (zone.nodes, zone.origins) == ({}, ())
+
+
+def test_names_that_dns_cannot_have_are_left_out() -> None:
+    zone = zone_of(
+        Namespace("n" * 64),
+        service(f"default/{'s' * 64}", "10.96.0.1"),
+        headless("default/db"),
+        endpoints("default/db-1", f"10.0.0.1 host={'h' * 64}", "10.0.0.2 host=ok", ports="http:80 :81 any:"),
+        external("default/e", "a..b"),
+    )
+    below = [names.to_text(name) for name in zone.nodes if names.is_below(name, names.from_text("svc.cluster.local"))]
+    assert sorted(below) == sorted(
+        f"{label}svc.cluster.local."
+        for label in ("", "default.", "db.default.", "ok.db.default.", "_tcp.db.default.", "_http._tcp.db.default.")
+    )
