@@ -83,7 +83,7 @@ class Site:
         zone = next((zone for zone in front.zones if zone.origin(name)), front.zones[0])
         forwards, fallthrough = front.resolver is not None, front.responders[0].fallthrough
         if not query.get("from"):
-            type_ = explain.parse_type(query.get("type") or "A")
+            type_ = explain.parse_type(query["type"]) if query.get("type") else explain.usual_type(name)
             return explain.explain(zone, name, type_, forwards=forwards, fallthrough=fallthrough)
         types = [explain.parse_type(query["type"])] if query.get("type") else explain.BOTH
         ndots = int(query.get("ndots") or explain.NDOTS)

@@ -52,6 +52,42 @@ class Why(Enum):
     CLASS = "only class IN is served"
 
 
+#: What is said of each reason; {service} and the like are filled in by `_sentence`. Records need no words.
+_SENTENCES = {
+    Why.ALIAS_LOOP: "ExternalName {service} leads back to itself",
+    Why.ALIAS_TARGET: "the target of ExternalName {service} has no such record",
+    Why.NO_TYPE: "{subject} has no such record here, only {others}",
+    Why.OTHER_FAMILY: "{subject} has {others} addresses only",
+    Why.EMPTY: "nothing here, only names below",
+    Why.NOTHING: "the name exists, without any record",
+    Why.NAMESPACE: "{place} is a namespace: ask for a name below it",
+    Why.NO_NAME: "no such name in the zone; Services are below svc",
+    Why.NO_NAMESPACE: "no such namespace",
+    Why.NO_SERVICE: "no Service of that name in namespace {place}",
+    Why.ELSEWHERE: "no {service}; there is one in namespace {others}",
+    Why.NO_SLICES: "no EndpointSlice of headless {service} is known",
+    Why.NO_ENDPOINTS: "headless {service} has no endpoints{selector}",
+    Why.NONE_READY: "headless {service} has {many}, 0 ready",
+    Why.NO_RECORDS: "ExternalName {service} does not hold a domain name",
+    Why.NO_ADDRESS: "{service} has no cluster IP yet",
+    Why.BELOW_ALIAS: "ExternalName {service} is an alias: there are no names below it",
+    Why.IGNORED: "{service} has {many}, 0 ready, and such Services are left out here",
+    Why.NO_HOST: "{service} has {many}, none of that name",
+    Why.HOST_NOT_READY: "endpoint {place} of {service} is not ready",
+    Why.NO_PORT: "{service} has no port of that name, only {others}",
+    Why.PORT_UNNAMED: "{service} has unnamed ports only: ask for SRV at the Service's own name",
+    Why.OTHER_PROTOCOL: "port {place} of {service} is {others}",
+    Why.PORT_NOT_READY: "no ready endpoint of {service} has port {place}",
+    Why.TOO_DEEP: "no names that deep below {service}",
+    Why.PODS_DISABLED: "names by pod address are switched off (pods disabled)",
+    Why.NO_POD: "no pod with that address in namespace {place}",
+    Why.NOT_AN_ADDRESS: "a pod's name is its address with dashes, such as 10-244-0-5",
+    Why.NO_POINTER: "no Service or ready endpoint has that address",
+    Why.NOT_SYNCED: "waiting for the first full list of Services and EndpointSlices",
+    Why.OUTSIDE: "outside of every zone served here, and no forwarder is configured",
+    Why.TRANSFER: "zone transfers are not offered",
+    Why.CLASS: "only class IN is served",
+}
 #: RFC 8914, 4: Not Ready, Not Authoritative, Not Supported. All else is 0, Other.
 _CODES = {Why.NOT_SYNCED: 14, Why.OUTSIDE: 20, Why.TRANSFER: 21, Why.CLASS: 21}
 #: The longest sentence in bytes: what an Extended DNS Error takes without getting in the way of anything.
@@ -88,7 +124,7 @@ def shown(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        char if char.isprintable() else "".join(f"\\{byte:03d}" for byte in char.encode("utf-8", "surrogateescape"))
+        char if char.isprintable() else "".join(f"\\{byte:03d}" for byte in char.encode("utf-8", "surrogatepass"))
         for char in text
     )
 
@@ -115,76 +151,15 @@ def _cut(text: str, longest: int = 30) -> str:
 
 
 def _sentence(reason: Reason) -> str:
+    template = _SENTENCES.get(reason.why, "")
+    if reason.why is Why.NO_PORT and not reason.elsewhere:
+        template = "{service} has no ports"
     service = "Service " + "/".join(reason.service) if reason.service else ""
-    others = ", ".join(reason.elsewhere[:3]) + (" and more" if len(reason.elsewhere) > 3 else "")
-    many = f"{reason.endpoints} endpoint" + ("" if reason.endpoints == 1 else "s")
-    match reason.why:
-        case Why.RECORDS | Why.ALIAS:
-            return ""
-        case Why.ALIAS_LOOP:
-            return f"ExternalName {service} leads back to itself"
-        case Why.ALIAS_TARGET:
-            return f"the target of ExternalName {service} has no such record"
-        case Why.NO_TYPE:
-            return f"{service or 'the name'} has no such record here, only {others}"
-        case Why.OTHER_FAMILY:
-            return f"{service or 'the name'} has {others} addresses only"
-        case Why.EMPTY:
-            return "nothing here, only names below"
-        case Why.NOTHING:
-            return "the name exists, without any record"
-        case Why.NAMESPACE:
-            return f"{reason.place} is a namespace: ask for a name below it"
-        case Why.NO_NAME:
-            return "no such name in the zone; Services are below svc"
-        case Why.NO_NAMESPACE:
-            return "no such namespace"
-        case Why.NO_SERVICE:
-            return f"no Service of that name in namespace {reason.place}"
-        case Why.ELSEWHERE:
-            return f"no {service}; there is one in namespace {others}"
-        case Why.NO_SLICES:
-            return f"no EndpointSlice of headless {service} is known"
-        case Why.NO_ENDPOINTS:
-            selector = f": its selector {reason.place} matches no running pod" if reason.place else ""
-            return f"headless {service} has no endpoints{selector}"
-        case Why.NONE_READY:
-            return f"headless {service} has {many}, 0 ready"
-        case Why.NO_RECORDS:
-            return f"ExternalName {service} does not hold a domain name"
-        case Why.NO_ADDRESS:
-            return f"{service} has no cluster IP yet"
-        case Why.BELOW_ALIAS:
-            return f"ExternalName {service} is an alias: there are no names below it"
-        case Why.IGNORED:
-            return f"{service} has {many}, 0 ready, and such Services are left out here"
-        case Why.NO_HOST:
-            return f"{service} has {many}, none of that name"
-        case Why.HOST_NOT_READY:
-            return f"endpoint {reason.place} of {service} is not ready"
-        case Why.NO_PORT:
-            return f"{service} has no port of that name, only {others}" if others else f"{service} has no ports"
-        case Why.PORT_UNNAMED:
-            return f"{service} has unnamed ports only: ask for SRV at the Service's own name"
-        case Why.OTHER_PROTOCOL:
-            return f"port {reason.place} of {service} is {others}"
-        case Why.PORT_NOT_READY:
-            return f"no ready endpoint of {service} has port {reason.place}"
-        case Why.TOO_DEEP:
-            return f"no names that deep below {service}"
-        case Why.PODS_DISABLED:
-            return "names by pod address are switched off (pods disabled)"
-        case Why.NO_POD:
-            return f"no pod with that address in namespace {reason.place}"
-        case Why.NOT_AN_ADDRESS:
-            return "a pod's name is its address with dashes, such as 10-244-0-5"
-        case Why.NO_POINTER:
-            return "no Service or ready endpoint has that address"
-        case Why.NOT_SYNCED:
-            return "waiting for the first full list of Services and EndpointSlices"
-        case Why.OUTSIDE:
-            return "outside of every zone served here, and no forwarder is configured"
-        case Why.TRANSFER:
-            return "zone transfers are not offered"
-        case Why.CLASS:
-            return "only class IN is served"
+    return template.format(
+        service=service,
+        subject=service or "the name",
+        place=reason.place,
+        selector=f": its selector {reason.place} matches no running pod" if reason.place else "",
+        others=", ".join(reason.elsewhere[:3]) + (" and more" if len(reason.elsewhere) > 3 else ""),
+        many=f"{reason.endpoints} endpoint" + ("" if reason.endpoints == 1 else "s"),
+    )

@@ -24,6 +24,7 @@ from minidns.explain import (
     parse_type,
     render,
     to_json,
+    usual_type,
 )
 from minidns.explain.behind import LISTED
 from minidns.model import Endpoint, EndpointSlice, Namespace, Object, Port, Service
@@ -109,6 +110,12 @@ def test_deleted_pod() -> None:
     assert found.facts == ("names below it: web-0", "would be names if they were ready: web-1")
     assert found.steps == ("the name of a pod goes when the pod goes: was it deleted, or scaled away?",)
     assert found.suggestions == (f"web-0.{THE_WEB}",)
+
+
+def test_an_endpoint_of_a_service_without_any() -> None:
+    found = about("web-0.shop.default.svc.cluster.local", service("default/shop", "10.96.0.1"))
+    assert found.sentence == "Service default/shop has 0 endpoints, none of that name"
+    assert found.facts == ()
 
 
 def test_pod_without_hostname() -> None:
@@ -326,6 +333,11 @@ def test_a_big_service_is_cut() -> None:
     assert f"{199 - len(found.records)} more" in text
 
 
+def test_many_slices_are_cut() -> None:
+    text = shown(about(THE_WEB, WEB, *(endpoints(f"default/web-{at}", f"10.0.0.{at}") for at in range(LISTED + 3))))
+    assert "and 3 more slices" in text
+
+
 # What is for somebody else to answer.
 
 
@@ -406,6 +418,11 @@ def test_names_as_typed() -> None:
             parse_name(text)
     with pytest.raises(ValueError, match=r"^\\027\[31m\.\.x is not"):
         parse_name("\x1b[31m..x")
+
+
+def test_usual_types() -> None:
+    assert usual_type(parse_name("10.0.0.1")) == usual_type(parse_name("fd00::1")) == records.PTR
+    assert usual_type(parse_name("10.in-addr.arpa")) == usual_type(parse_name("web")) == records.A
 
 
 def test_types_as_typed() -> None:

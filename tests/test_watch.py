@@ -142,6 +142,15 @@ def test_a_record_that_another_object_gives_too_stays() -> None:
     assert "no record differs" in lines(zone, Deleted(EndpointSlice, one.key))[0]
 
 
+def test_the_other_slices_of_a_service_are_left_alone() -> None:
+    two = endpoints("default/web-2", "10.0.0.2", ports="http:80")
+    zone = zone_of(DEFAULT, WEB, endpoints("default/web-1", "10.0.0.1", ports="http:80"), two)
+    event = happens(zone, Deleted(EndpointSlice, two.key))
+    assert event
+    # An address, a reverse name, and SRV records at the Service, at its port and at the endpoint.
+    assert (event.removed_count, event.added_count) == (6, 0)
+
+
 def test_big_events_are_cut() -> None:
     zone = zone_of(DEFAULT, WEB)
     event = happens(zone, Upserted(replicas(*[""] * 30)))

@@ -1,6 +1,6 @@
 """Why a name answers as it does, for people and for programs. Pure: everything said here is read from the zone index.
 
-    explanation = explain(zone, "web-2.nginx.default.svc.cluster.local", "A")
+    explanation = explain(zone, "web-2.nginx.default.svc.cluster.local")
     render(explanation, rich.console.Console())     # for people
     to_json(explanation)                            # for programs; `json_schema()` describes it
 
@@ -8,12 +8,12 @@
 """
 
 from minidns.explain.explanation import explain
-from minidns.explain.question import parse_name, parse_type
+from minidns.explain.question import parse_name, parse_type, usual_type
 from minidns.explain.search import BOTH, NDOTS, explain_search
 from minidns.explain.text import render
 from minidns.explain.types import Explanation, SearchExplanation, json_schema, to_json
 
 __all__ = [
     "BOTH", "NDOTS", "Explanation", "SearchExplanation", "explain", "explain_search", "json_schema",
-    "parse_name", "parse_type", "render", "to_json",
+    "parse_name", "parse_type", "render", "to_json", "usual_type",
 ]  # fmt: skip

@@ -139,7 +139,7 @@ def _no_host(case: Case, behind: Behind) -> Advice:
             f"a pod has its own name below a Service when its spec.subdomain (a StatefulSet's serviceName) is"
             f" {shown(key[1])}"
         )
-    elif ready or waiting:
+    else:
         steps.append("the name of a pod goes when the pod goes: was it deleted, or scaled away?")
     close = ((near, key[1], key[0], "svc") for near in nearest(wanted, ready))
     return Advice(tuple(facts), tuple(steps), tuple(existing(case.zone, *close)))

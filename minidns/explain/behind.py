@@ -65,17 +65,18 @@ class Behind:
             for endpoint in slice_.endpoints
         )
 
-    @cached_property
-    def ready(self) -> Mapping[tuple[str | None, bytes | None], Row]:
-        """The first ready endpoint by (label, address), (label, None) and (None, address); labels in lower case."""
-        found: dict[tuple[str | None, bytes | None], Row] = {}
-        for row in self.rows:
-            for address in row.endpoint.addresses if row.endpoint.ready else ():
-                for label in (None, *row.labels):
-                    lower = label and label.lower()
-                    found.setdefault((lower, address), row)
-                    found.setdefault((lower, None), row)
-        return found
+    def ready(self, label: str | None, address: bytes | None) -> Row | None:
+        """The first ready endpoint of this label (in lower case) and this address; None stands for any."""
+        return next(
+            (
+                row
+                for row in self.rows
+                if (address is None or address in row.endpoint.addresses)
+                and row.endpoint.ready
+                and (label is None or label in map(str.lower, row.labels))
+            ),
+            None,
+        )
 
     def count(self, wanted: Callable[[model.Endpoint], bool] = lambda _: True) -> int:
         """How many endpoints are so; a pod with addresses of both families is one."""

@@ -83,20 +83,17 @@ def _advice(case: Case, given: Answer, *, forwards: bool) -> Advice:
     if advice == Advice() and case.behind and case.path:
         advice = of_service(case, case.behind)
     facts = (*of_alias(case.zone, case.type, given, forwards=forwards), *advice.facts)
-    if given.reason.why is Why.RECORDS and case.behind:
+    if given.reason.why is Why.RECORDS and case.behind and len(case.path) == 3:
         facts += _about(case.behind)
     return advice._replace(facts=facts)
 
 
 def _about(behind: Behind) -> tuple[str, ...]:
-    """What a person should know about the endpoints behind an answer with records."""
-    service, total = behind.service, behind.count()
-    if service is None:
-        return ()
-    ready = behind.count(lambda endpoint: endpoint.ready)
-    waiting = [f"{row.who} ({row.state})" for row in behind.rows if not row.endpoint.ready]
-    if service.headless:
+    """What a person should know about the endpoints behind a Service whose name has records."""
+    if behind.service and behind.service.headless:
+        waiting = [f"{row.who} ({row.state})" for row in behind.rows if not row.endpoint.ready]
         return (f"left out, because it is not ready: {some(waiting)}",) if waiting else ()
+    total, ready = behind.count(), behind.count(lambda endpoint: endpoint.ready)
     return (f"a cluster IP answers whether or not an endpoint is ready: {ready} of {total} are",)
 
 

@@ -65,6 +65,11 @@ def parse_type(text: str) -> int:
     return number
 
 
+def usual_type(name: Name) -> int:
+    """What people ask about a name when they name no type: A, and of an address its PTR record."""
+    return records.PTR if names.reversed_address(name) else records.A
+
+
 def name_text(name: Name) -> str:
     """A name in presentation form without the final dot."""
     text = names.to_text(name)

@@ -56,7 +56,7 @@ class _Sources:
         own = owner == schema.service_name(self._zone.settings, *service.key)
         if own and not service.headless:
             return f"a cluster IP of Service {shown('/'.join(service.key))}"
-        row = self._behind(service).ready.get((None if own else _first(owner), address))
+        row = self._behind(service).ready(None if own else _first(owner), address)
         return _place(row) if row else "an endpoint"
 
     def _of_port(self, service: Service, owner: Name, rdata: bytes) -> str:
@@ -64,13 +64,11 @@ class _Sources:
         if target == schema.service_name(self._zone.settings, *service.key):
             port = next((port for port in service.ports if port.number == number), None)
             return f"port {port_text(port)} of Service {shown('/'.join(service.key))}" if port else "a port"
-        row = self._behind(service).ready.get((_first(target), None))
-        if row is None:
-            return "an endpoint"
+        row = self._behind(service).ready(_first(target), None)
         wanted = path(self._zone, owner)[4:]
-        ports = [port for port in row.slice.ports if port.number == number]
+        ports = [port for port in row.slice.ports if port.number == number] if row else []
         named = [port for port in ports if wanted == ["_" + port.name.lower()]]
-        return f"port {', '.join(map(port_text, named or ports))} of {_place(row)}"
+        return f"port {', '.join(map(port_text, named or ports))} of {_place(row)}" if row else "an endpoint"
 
     def _of_other_address(self, owner: Name, address: bytes) -> str:
         below = path(self._zone, owner)
