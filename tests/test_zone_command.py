@@ -18,6 +18,7 @@ import dns.rdatatype
 import dns.rrset
 import dns.zone
 import pytest
+import yaml
 
 from tests.neighbours import knot_with
 from tests.running import Running, minidns
@@ -50,26 +51,28 @@ def complaints(file: Path, origin: str) -> str:
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """300 ClusterIP Services, 20 headless ones of 150 pods in two slices each, dual-stack, and aliases."""
     folder = tmp_path_factory.mktemp("large")
-    lines = []
+    documents = []
     for number in range(300):
-        lines += ["---", "apiVersion: v1", "kind: Service", f"metadata: {{name: s{number}, namespace: n{number % 7}}}"]
-        ports = f"[{{name: http, port: 80}}, {{name: dns, port: {number + 1}, protocol: UDP}}]"
-        lines.append(f"spec: {{ipFamilyPolicy: PreferDualStack, ports: {ports}}}")
+        ports = [{"name": "http", "port": 80}, {"name": "dns", "port": number + 1, "protocol": "UDP"}]
+        spec = {"ipFamilyPolicy": "PreferDualStack", "ports": ports}
+        documents.append(written("Service", f"s{number}", spec, namespace=f"n{number % 7}"))
     for number in range(20):
-        labels = f"{{app: h{number}}}"
-        lines += ["---", "apiVersion: v1", "kind: Service", f"metadata: {{name: h{number}}}"]
-        lines.append(
-            f"spec: {{clusterIP: None, ipFamilyPolicy: PreferDualStack, selector: {labels}, ports: [{{name: db, port: 5432}}]}}"
-        )
-        lines += ["---", "apiVersion: apps/v1", "kind: StatefulSet", f"metadata: {{name: p{number}}}"]
-        template = f"{{metadata: {{labels: {labels}}}, spec: {{containers: [{{name: c, image: c}}]}}}}"
-        lines.append(
-            f"spec: {{replicas: 150, serviceName: h{number}, selector: {{matchLabels: {labels}}}, template: {template}}}"
-        )
-        lines += ["---", "apiVersion: v1", "kind: Service", f"metadata: {{name: alias{number}}}"]
-        lines.append(f"spec: {{type: ExternalName, externalName: h{number}.default.svc.cluster.local}}")
-    (folder / "all.yaml").write_text("\n".join(lines))
+        labels = {"app": f"h{number}"}
+        spec = {"clusterIP": "None", "ipFamilyPolicy": "PreferDualStack", "selector": labels}
+        documents.append(written("Service", f"h{number}", {**spec, "ports": [{"name": "db", "port": 5432}]}))
+        template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "c"}]}}
+        spec = {"replicas": 150, "serviceName": f"h{number}", "selector": {"matchLabels": labels}, "template": template}
+        documents.append(written("StatefulSet", f"p{number}", spec))
+        spec = {"type": "ExternalName", "externalName": f"h{number}.default.svc.cluster.local"}
+        documents.append(written("Service", f"alias{number}", spec))
+    (folder / "all.yaml").write_text(yaml.safe_dump_all(documents))
     return folder
+
+
+def written(kind: str, name: str, spec: dict[str, object], namespace: str = "default") -> dict[str, object]:
+    """A manifest."""
+    version = "v1" if kind == "Service" else "apps/v1"
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
 
 
 @pytest.mark.parametrize("origin", ORIGINS)
