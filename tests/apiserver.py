@@ -84,6 +84,7 @@ class ApiServer:
         self.tokens: set[str] | None = None
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, Verb, dict[str, str]]] = []
+        self.asked = asyncio.Event()
         self.url = ""
         self._pages: dict[str, tuple[int, list[bytes]]] = {}
         self._open: set[asyncio.Transport] = set()
@@ -214,6 +215,7 @@ class ApiServer:
             query = dict(request.query)
             verb: Verb = "list" if "watch" not in query else "stream" if "sendInitialEvents" in query else "watch"
             self.requests.append((resource, verb, query))
+            self.asked.set()
             token = request.headers.get("Authorization", "").removeprefix("Bearer ")
             if self.tokens is not None and token not in self.tokens:
                 return refusal(401, "Unauthorized")
@@ -289,7 +291,7 @@ class ApiServer:
         try:
             if verb == "stream":
                 version = self.version
-                for batch in _batches([_line("ADDED", item) for item in collection.objects.values()]):
+                for batch in _batches(_line("ADDED", item) for item in list(collection.objects.values())):
                     yield batch
                 end = {"resourceVersion": str(version), "annotations": {"k8s.io/initial-events-end": "true"}}
                 yield [_line("BOOKMARK", _encode({"metadata": end}))]
@@ -387,7 +389,7 @@ def _key_of(meta: JSON) -> Key:
     return meta.get("namespace", ""), meta["name"]
 
 
-def _batches(lines: list[bytes]) -> Iterable[list[bytes]]:
+def _batches(lines: Iterable[bytes]) -> Iterable[list[bytes]]:
     batch, size = [], 0
     for line in lines:
         batch.append(line)

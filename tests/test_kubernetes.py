@@ -65,9 +65,9 @@ class Follower:
         self._news.set()
         await asyncio.sleep(0)
 
-    async def until(self, condition: Callable[[], bool]) -> None:
+    async def until(self, condition: Callable[[], bool], deadline: float = DEADLINE) -> None:
         """Waits for something that a change or an attempt brings about."""
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(deadline):
             while not condition():
                 self._news.clear()
                 await self._news.wait()
@@ -576,29 +576,53 @@ async def test_bearer_tokens_of_a_kubeconfig(tmp_path: Path) -> None:
             await synced_with(Cluster(kubeconfig=kubeconfig(tmp_path / "config", server.url, user)), server)
 
 
+STATEFUL = """
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {clusterIP: None, selector: {app: web}, ports: [{name: http, port: 80}]}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: web}
+spec:
+  replicas: 2
+  serviceName: web
+  podManagementPolicy: Parallel
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers: [{name: pause, image: "registry.k8s.io/pause:3.10"}]
+"""
+
+
 @pytest.mark.skipif("MINIDNS_TEST_KUBECONFIG" not in os.environ, reason="MINIDNS_TEST_KUBECONFIG names no cluster")
 async def test_a_real_cluster() -> None:
-    """Creates, scales and deletes in a namespace of its own, and follows what becomes of it."""
-    config = os.environ["MINIDNS_TEST_KUBECONFIG"]
-    name = f"minidns-test-{os.getpid()}"
+    """kubectl creates, scales and deletes in a namespace of its own, and the answers follow."""
+    config, space = Path(os.environ["MINIDNS_TEST_KUBECONFIG"]), f"minidns-test-{os.getpid()}"
+    zone = Zone(SETTINGS["insecure"])
+    zone.synced = True
 
-    async def kubectl(*arguments: str) -> None:
-        command = ["kubectl", "--kubeconfig", config, *arguments]
-        await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, timeout=120)
+    async def kubectl(*arguments: str, text: str = "") -> None:
+        command = ["kubectl", "--kubeconfig", str(config), "--namespace", space, *arguments]
+        done = await asyncio.to_thread(subprocess.run, command, input=text, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
 
-    def services() -> list[str]:
-        return sorted(key[1] for key in follower.view.get(Service, ()) if key[0] == name)
+    def addresses(name: str) -> int:
+        return len(ask(zone, f"{name}.{space}.svc.cluster.local.", "A").answer)
 
-    connection = await connect(Cluster(kubeconfig=Path(config)))
-    async with following(ApiServer(), connection=connection) as follower:
-        await asyncio.wait_for(follower.source.synced.wait(), 60)
+    async with following(ApiServer(), connection=await connect(Cluster(kubeconfig=config)), zone=zone) as follower:
+        async with asyncio.timeout(60):
+            await follower.source.synced.wait()
+        await kubectl("create", "namespace", space)
         try:
-            await kubectl("create", "namespace", name)
-            await follower.until(lambda: name in follower.names(Namespace))
-            await kubectl("-n", name, "create", "service", "clusterip", "web", "--tcp=80")
-            await kubectl("-n", name, "create", "service", "clusterip", "db", "--clusterip=None")
-            await follower.until(lambda: services() == ["db", "web"])
-            await kubectl("-n", name, "delete", "service", "web")
-            await follower.until(lambda: services() == ["db"])
+            await kubectl("apply", "--filename", "-", text=STATEFUL)
+            await follower.until(lambda: addresses("web") == 2, 120)
+            await kubectl("scale", "statefulset/web", "--replicas=3")
+            await follower.until(lambda: addresses("web") == 3 and addresses("web-2.web") == 1, 120)
+            await kubectl("delete", "service", "web")
+            await follower.until(lambda: addresses("web") == 0, 120)
         finally:
-            await kubectl("delete", "namespace", name, "--wait=false")
+            await kubectl("delete", "namespace", space, "--wait=false")

@@ -171,7 +171,8 @@ def _kubeconfigs(cluster: Cluster, environ: Mapping[str, str]) -> str:
 
 
 def _session(credentials: Credentials) -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(limit=0, ssl=_tls(credentials))
+    secure = credentials.server.startswith("https:")
+    connector = aiohttp.TCPConnector(limit=0, ssl=_tls(credentials) if secure else True)
     # No compression: on a local network inflating 36 MB of lists takes longer than receiving them.
     headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "minidns"}
     return aiohttp.ClientSession(connector=connector, headers=headers, trust_env=True)

@@ -176,6 +176,9 @@ class Reflector:
             status = _status(event.object)
             self._refuse(status.code, status, now)
             return []
+        if self._mode is _Mode.STREAM and event.type == "ADDED":
+            self.store.list_put(event.object)
+            return []
         meta = decode_identity(event.object).metadata
         if self._mode is _Mode.STREAM:
             return self._initial_event(event, meta, now)
@@ -192,7 +195,7 @@ class Reflector:
     def _initial_event(self, event: Event, meta: Meta, now: float) -> list[Change]:
         if event.type == "DELETED":
             self.store.list_drop(meta)
-        elif event.type in ("ADDED", "MODIFIED"):
+        elif event.type == "MODIFIED":
             self.store.list_put(event.object)
         elif event.type == "BOOKMARK":
             if INITIAL_EVENTS_END not in (meta.annotations or ()):
