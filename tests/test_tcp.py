@@ -189,7 +189,7 @@ async def test_an_answer_as_long_as_a_frame_can_be() -> None:
         assert len(parsed(reply).answer[0]) == 4092
 
 
-@pytest.mark.parametrize("rest", [b"", b"\0", framed(WEB)[:-3]])
+@pytest.mark.parametrize("rest", [b"", b"\0", framed(WEB)[:-3]], ids=["nothing", "half a length", "half a question"])
 async def test_a_client_that_sends_no_more_gets_its_answers(rest: bytes) -> None:
     """Half-closed, also in the middle of a question (RFC 7766, 6.2.4)."""
     upstream = Upstream()
