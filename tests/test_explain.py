@@ -243,7 +243,7 @@ def test_aliases() -> None:
 
 def test_headless() -> None:
     found = about(THE_WEB, WEB, PAIR)
-    assert found.sentence == "1 A record of headless Service default/web: 1 of its 2 endpoints are ready"
+    assert found.sentence == "1 A record of headless Service default/web: 1 of 2 endpoints ready"
     assert found.facts == ("left out, because it is not ready: pod web-1 (not ready)",)
     assert (found.rcode, found.resolves, found.ede, found.negative_ttl) == ("NOERROR", True, None, None)
     assert [(label.text, label.role) for label in found.labels] == [

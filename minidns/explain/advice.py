@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from minidns import names, records
-from minidns.explain.behind import Behind, port_text
+from minidns.explain.behind import Behind, number, port_text
 from minidns.explain.nearest import existing, nearest
 from minidns.explain.question import name_text
 from minidns.names import Name
@@ -186,10 +186,6 @@ def _other_family(case: Case, _: Behind) -> Advice:
     other = "AAAA" if case.type == records.A else "A"
     step = f"ask for {other}, or give the Service both families (spec.ipFamilyPolicy: PreferDualStack)"
     return Advice((), (step,))
-
-
-def number(count: int, what: str) -> str:
-    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"
 
 
 def _list(words: Iterable[str]) -> str:

@@ -137,6 +137,11 @@ class Behind:
         return [self.rows[at] for at in sorted(ranked[:LISTED])]
 
 
+def number(count: int, what: str) -> str:
+    """A number of things: "no Services", "1 Service", "2 Services"."""
+    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"
+
+
 def port_text(port: model.Port | types.Port) -> str:
     """A port for people: `web 80/TCP`."""
     number = "any" if port.number is None else port.number

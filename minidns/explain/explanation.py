@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from minidns import answers, names, reasons, records
 from minidns.answers import Answer
-from minidns.explain.advice import Advice, Case, number, of_service, some
-from minidns.explain.behind import Behind
+from minidns.explain.advice import Advice, Case, of_service, some
+from minidns.explain.behind import Behind, number
 from minidns.explain.places import of_alias, of_place
 from minidns.explain.question import name_text, parse_name, path, read
 from minidns.explain.sources import listed
@@ -111,5 +111,5 @@ def _summary(given: Answer, behind: Behind | None, below: list[str], *, away: bo
         return f"{what} of endpoint {shown(below[3])} of {behind.title}"
     if below and behind.service.headless:
         ready = behind.count(lambda endpoint: endpoint.ready)
-        return f"{what} of {behind.title}: {ready} of its {behind.count()} endpoints are ready"
+        return f"{what} of {behind.title}: {ready} of {number(behind.count(), 'endpoint')} ready"
     return f"{what} of {behind.title}"

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from minidns.explain.behind import number
 from minidns.explain.types import Explanation, Port, SearchExplanation, Service, Slice
 
 _TREES = {"svc": "the tree of Services", "pod": "the tree of pods"}
@@ -62,7 +63,9 @@ def _service(service: Service, console: Console) -> None:
 
 
 def _slice(service: Service, slice_: Slice, console: Console) -> None:
-    title = f"EndpointSlice {service.namespace}/{slice_.name}: {slice_.endpoints} endpoints, {slice_.ready} ready"
+    title = (
+        f"EndpointSlice {service.namespace}/{slice_.name}: {number(slice_.endpoints, 'endpoint')}, {slice_.ready} ready"
+    )
     rows: list[tuple[str, ...]] = [
         (
             ", ".join(one.labels),
@@ -95,7 +98,7 @@ def _search(search: SearchExplanation, console: Console) -> None:
     order = "tried as it is first" if search.dots >= search.ndots else "the search list is tried first"
     _print(console, Text(f"{search.name} in a pod of namespace {search.namespace}", "bold"))
     _print(console, Text(f"  search {' '.join(search.search)}"))
-    _print(console, Text(f"  {search.dots} dots, ndots {search.ndots}: {order}"))
+    _print(console, Text(f"  {number(search.dots, 'dot')}, ndots {search.ndots}: {order}"))
     rows = [
         (
             one.name,
@@ -110,7 +113,7 @@ def _search(search: SearchExplanation, console: Console) -> None:
 
 def _outcome(rcode: str | None, count: int) -> str:
     if rcode == "NOERROR":
-        return f"{rcode}, {count} record{'' if count == 1 else 's'}" if count else "NODATA"
+        return f"{rcode}, {number(count, 'record')}" if count else "NODATA"
     return rcode or "not answered here"
 
 
