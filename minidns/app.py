@@ -24,9 +24,16 @@ from minidns.server.serving import Serving
 from minidns.server.workers import Workers
 from minidns.site import Site
 from minidns.source.choice import Source, open_source
+from minidns.source.kubeconfig import ConnectError
+from minidns.source.manifests import ManifestError
 from minidns.values import ConfigError, Listen, is_address
 
 log = logging.getLogger(__name__)
+
+#: Seconds that another API server gets for its first full list when the configuration changes to it.
+PATIENCE = 30.0
+#: Errors whose text is for people.
+_OF_PEOPLE = (ConfigError, ConnectError, ManifestError, OSError)
 
 Reread = Callable[[], Config]
 #: What answers on the sockets: this process, or its workers.
@@ -34,22 +41,24 @@ Answering = Serving | Workers
 
 
 class Generation:
-    """A site with the source that feeds it. A reload that changes what is listed makes the next one."""
+    """A site with the source that feeds it. A reload that changes what is listed makes the next one.
+
+    successor: the site that is about to take over; changes go to both.
+    """
 
     def __init__(self, config: Config, site: Site, source: Source | None) -> None:
         self.config = config
         self.site = site
+        self.successor: Site | None = None
         self.source = source
         self.changes = 0
         self.answering: Answering | None = None
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
-    async def open(cls, config: Config) -> Generation:
+    async def open(cls, config: Config, serial: int) -> Generation:
         """Raises ManifestError or ConnectError."""
-        hosts = {listen.host for block in config.servers for listen in block.listen}
-        addresses = tuple(names.packed_address(host) for host in sorted(hosts) if is_address(host) and host != "")
-        site = Site(config, serial=int(time.time()), ns_addresses=addresses)
+        site = site_of(config, serial)
         if not config.source or not site.kinds:
             site.mark_synced()
             return cls(config, site, None)
@@ -61,17 +70,37 @@ class Generation:
             site.mark_synced()
         return cls(config, site, source)
 
+    def prepare(self, config: Config, serial: int) -> Site:
+        """A successor that answers from the same objects by another configuration."""
+        site = site_of(config, serial)
+        for kind, objects in self.site.objects().items():
+            site.publish([Replaced(kind, objects)])
+        if self.site.synced:
+            site.mark_synced()
+        site.mark_stale(self.site.stale)
+        self.successor = site
+        return site
+
+    def succeed(self, config: Config, site: Site) -> None:
+        """The successor has taken over."""
+        site.watchers = self.site.watchers
+        for front in self.site.fronts:
+            front.close()
+        self.config, self.site, self.successor = config, site, None
+
     def publish(self, changes: Sequence[Change]) -> None:
         """Bring changes into the site."""
         self.changes += len(changes)
-        self.site.publish(changes)
-        if self.answering:
-            self.answering.publish(changes)
+        for site in self._sites():
+            site.publish(changes)
+            if self.answering:
+                self.answering.publish(site, changes)
 
     def start(self) -> None:
         """Follow the source from now on."""
         if self.source is not None:
             self._task = asyncio.create_task(self._run(self.source), name="source")
+            self._task.add_done_callback(_tell_end)
 
     async def close(self) -> None:
         """Stop following, and let go of connections."""
@@ -79,8 +108,7 @@ class Generation:
             front.close()
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait((self._task,))
         if self.source is not None:
             await self.source.close()
 
@@ -94,16 +122,29 @@ class Generation:
             return
         started = time.monotonic()
         await source.synced.wait()
-        self.site.mark_synced()
-        if self.answering:
-            self.answering.mark_synced()
-        if source.stale:
-            source.stale = False
-            self.site.mark_stale("")
+        source.stale = False
+        for site in self._sites():
+            site.mark_synced()
+            site.mark_stale("")
             if self.answering:
-                self.answering.mark_stale("")
+                self.answering.mark_synced(site)
         log.info("%s: synced in %.2f s, %s", source.origin, time.monotonic() - started, self.site.summary())
         settle()
+
+    def _sites(self) -> list[Site]:
+        return [self.site] if self.successor is None else [self.site, self.successor]
+
+
+def site_of(config: Config, serial: int) -> Site:
+    """The site of a configuration, whose name server has the addresses that are listened on."""
+    hosts = {listen.host for block in config.servers for listen in block.listen if is_address(listen.host)}
+    addresses = (names.packed_address(host) for host in sorted(hosts))
+    return Site(config, serial=serial, ns_addresses=tuple(address for address in addresses if any(address)))
+
+
+def _tell_end(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.critical("what has changed since is not followed: restart minidns", exc_info=error)
 
 
 def settle() -> None:
@@ -125,6 +166,8 @@ class App:
         #: Stopped by itself, because going on would do harm.
         self.failed = False
         self._started = time.time()
+        self._reloading = asyncio.Lock()
+        self._http = AsyncExitStack()
         self.admin_ports: dict[Listen, int] = {}
 
     @property
@@ -136,17 +179,22 @@ class App:
     async def running(self) -> AsyncIterator[None]:
         """Everything is open and answers inside. Raises ManifestError, ConnectError or OSError."""
         async with AsyncExitStack() as stack:
-            self._generation = await Generation.open(self.config)
+            self._generation = await Generation.open(self.config, int(time.time()))
             stack.push_async_callback(lambda: self._generation.close())
             site = self._generation.site
-            self._serving = Serving(site) if self._workers == 1 else Workers(site, self._workers)
+            self._serving = (
+                Serving(site) if self._workers == 1 else Workers(site, self._workers, before=self._probe_loops)
+            )
             await self._serving.start()
             self._generation.answering = self._serving
             stack.push_async_callback(self._serving.stop)
-            self.admin_ports = await stack.enter_async_context(admin.serve(self._http(), self))
+            await stack.enter_async_context(self._http)
+            self.admin_ports = await self._http.enter_async_context(admin.serve(_endpoints(self.config), self))
             self._generation.start()
-            tasks = [asyncio.create_task(self._probe_loops(), name="loop probe")]
-            if self._reread is not None and self.config.reload is not None:
+            tasks = []
+            if self._workers == 1:
+                tasks.append(asyncio.create_task(self._probe_loops(), name="loop probe"))
+            if self._reread is not None:
                 tasks.append(asyncio.create_task(self._reload_forever(), name="reload"))
             stack.callback(lambda: [task.cancel() for task in tasks])
             self._tell_start()
@@ -162,54 +210,67 @@ class App:
     async def reload(self) -> None:
         """Read the configuration again and answer by it. One that is wrong changes nothing and is logged."""
         assert self._reread is not None
-        try:
-            config = self._reread()
-        except ConfigError as error:
-            log.error("the configuration stays as it was: %s", error)
-            return
-        if config == self.config:
-            return
-        try:
-            await self._change_to(config)
-        except Exception as error:
-            log.error("the configuration stays as it was: %s", error)
-            return
-        self.config = config
-        log.info("answering by the new configuration")
+        async with self._reloading:
+            try:
+                config = self._reread()
+                if config == self.config:
+                    return
+                await self._change_to(config)
+            except Exception as error:
+                log.error("the configuration stays as it was: %s", error, exc_info=not isinstance(error, _OF_PEOPLE))
+                return
+            log.info("answering by the new configuration")
 
     async def _change_to(self, config: Config) -> None:
-        old = self._generation
-        site = Site(config, serial=int(time.time()))
-        same = config.source == old.config.source and site.kinds == old.site.kinds and config.state == old.config.state
-        if same:
-            for kind, objects in old.site.objects().items():
-                site.publish([Replaced(kind, objects)])
-            if all(zone.synced for zone in old.site.zones):
-                site.mark_synced()
-            site.watchers = old.site.watchers
-            await self._serving.replace(site)
-            for front in old.site.fronts:
-                front.close()
-            old.config, old.site = config, site
-            return
-        new = await Generation.open(config)
+        await self._change_endpoints(self.config, config)
         try:
+            await self._change_answers(config)
+        except BaseException:
+            await self._change_endpoints(config, self.config)
+            raise
+        if config.workers != self.config.workers:
+            log.warning("another number of workers takes a restart")
+        self.config = config
+
+    async def _change_answers(self, config: Config) -> None:
+        old = self._generation
+        serial = max(int(time.time()), *(zone.serial + 1 for zone in old.site.zones))
+        site = old.prepare(config, serial)
+        if config.source == old.config.source and config.state == old.config.state and site.kinds == old.site.kinds:
+            try:
+                await self._serving.replace(site)
+            except BaseException:
+                old.successor = None
+                raise
+            old.succeed(config, site)
+            return
+        old.successor = None
+        new = await Generation.open(config, serial)
+        try:
+            new.answering = self._serving
             new.start()
-            if new.source is not None:
-                await new.source.synced.wait()
-            new.site.watchers = old.site.watchers
+            await _first_list(new)
             await self._serving.replace(new.site)
-            new.answering, old.answering = self._serving, None
         except BaseException:
             await new.close()
             raise
+        new.site.watchers = old.site.watchers
         self._generation = new
         await old.close()
 
+    async def _change_endpoints(self, old: Config, new: Config) -> None:
+        before, after = _endpoints(old), _endpoints(new)
+        if before == after:
+            return
+        await self._http.aclose()
+        try:
+            self.admin_ports = await self._http.enter_async_context(admin.serve(after, self))
+        except OSError:
+            self.admin_ports = await self._http.enter_async_context(admin.serve(before, self))
+            raise
+
     async def _reload_forever(self) -> None:
-        assert self.config.reload is not None
-        while True:
-            options = self.config.reload
+        while options := self.config.reload:
             await asyncio.sleep(options.interval + random.uniform(0, options.jitter))
             await self.reload()
 
@@ -221,26 +282,13 @@ class App:
                 self.failed = True
                 signal.raise_signal(signal.SIGTERM)
 
-    def _http(self) -> dict[Listen, tuple[str, ...]]:
-        wanted: dict[Listen, tuple[str, ...]] = {}
-        config = self.config
-        for listen, paths in (
-            (config.admin, admin.PATHS),
-            (config.health.listen if config.health else None, ("/health",)),
-            (config.ready, ("/ready",)),
-            (config.metrics, ("/metrics",)),
-        ):
-            if listen is not None:
-                wanted[listen] = (*wanted.get(listen, ()), *paths)
-        return {listen: tuple(dict.fromkeys(paths)) for listen, paths in wanted.items()}
-
     def _tell_start(self) -> None:
         source = self._generation.source
         log.info(
             "minidns %s answers on %s, HTTP on %s, from %s: %s",
             __version__,
             ", ".join(map(str, self.addresses)),
-            ", ".join(f"{listen.host}:{port}" for listen, port in self.admin_ports.items()) or "no port",
+            ", ".join(str(Listen(listen.host, port)) for listen, port in self.admin_ports.items()) or "no port",
             source.origin if source else "no source",
             self._generation.site.summary(),
         )
@@ -252,7 +300,7 @@ class App:
 
     def ready(self) -> tuple[bool, str]:
         source, site = self._generation.source, self._generation.site
-        if not all(zone.synced for zone in site.zones):
+        if not site.synced:
             problem = source.problem()[0] if source else ""
             return False, f"not ready: {problem or 'waiting for the first full list'}"
         if source is not None and source.stale:
@@ -309,6 +357,32 @@ class App:
         watchers = self._generation.site.watchers
         watchers.append(tell)
         return lambda: watchers.remove(tell)
+
+
+def _endpoints(config: Config) -> dict[Listen, tuple[str, ...]]:
+    """The paths on each address for HTTP."""
+    wanted: dict[Listen, tuple[str, ...]] = {}
+    for listen, paths in (
+        (config.admin, admin.PATHS),
+        (config.health.listen if config.health else None, ("/health",)),
+        (config.ready, ("/ready",)),
+        (config.metrics, ("/metrics",)),
+    ):
+        if listen is not None:
+            wanted[listen] = tuple(dict.fromkeys((*wanted.get(listen, ()), *paths)))
+    return wanted
+
+
+async def _first_list(generation: Generation) -> None:
+    """Wait until there is something to answer from. Raises ConnectError."""
+    source = generation.source
+    if source is None or generation.site.synced:
+        return
+    try:
+        await asyncio.wait_for(source.synced.wait(), PATIENCE)
+    except TimeoutError:
+        why = source.problem()[0] or "no full list yet"
+        raise ConnectError(f"{source.origin}: {why} after {PATIENCE:g} s") from None
 
 
 async def serve(config: Config, reread: Reread | None = None) -> bool:

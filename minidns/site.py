@@ -33,7 +33,7 @@ class _Fed:
 class Site:
     """All zones and fronts of a configuration.
 
-    watchers: called after every change that made something different in the first zone.
+    watchers: called after every change that made something different in the first zone. stale: what `mark_stale` said.
     """
 
     def __init__(self, config: Config, *, serial: int = 1, ns_addresses: tuple[bytes, ...] = ()) -> None:
@@ -44,6 +44,7 @@ class Site:
         self._exposed_only = isinstance(source, ClusterSource) and bool(source.namespace_labels)
         self.fronts = tuple(BlockFront(block, self._zones_of(block)) for block in config.servers)
         self.watchers: list[Watcher] = []
+        self.stale = ""
 
     @property
     def zones(self) -> tuple[Zone, ...]:
@@ -70,6 +71,7 @@ class Site:
     def renew_fronts(self) -> None:
         """Begin with fronts that have answered nothing yet: a fork must not use its parent's upstream connections."""
         self.fronts = tuple(BlockFront(front.block, front.zones) for front in self.fronts)
+        self.mark_stale(self.stale)
 
     def explain(self, query: Mapping[str, str]) -> Explanation | SearchExplanation:
         """An explanation. query: `name`, and if wanted `type` (A), `from` (a pod's namespace) and `ndots`.
@@ -119,6 +121,11 @@ class Site:
             for listen, fronts in found.items()
         }
 
+    @property
+    def synced(self) -> bool:
+        """Whether there is something to answer from."""
+        return all(zone.synced for zone in self.zones)
+
     def mark_synced(self) -> None:
         """The first full list of everything is in: answer from it."""
         for zone in self.zones:
@@ -126,6 +133,7 @@ class Site:
 
     def mark_stale(self, text: str) -> None:
         """Say with every answer that the zones are yesterday's; "" ends it."""
+        self.stale = text
         for front in self.fronts:
             for responder in front.responders:
                 responder.mark_stale(text)

@@ -27,6 +27,7 @@ class Serving:
         self._known = ports or {}
         self._listening: dict[Listen, Listening] = {}
         self._channels: list[tuple[str, Channel]] = []
+        self._timings: list[tuple[str, dict[str, Timing]]] = []
 
     async def start(self) -> None:
         """Open every socket and answer. Raises OSError, naming the address, with every socket closed again."""
@@ -81,13 +82,10 @@ class Serving:
         """The port of each address, also where the system chose it."""
         return {listen: listening.port for listen, listening in self._listening.items()}
 
-    def publish(self, changes: Sequence[Change]) -> None:
+    def publish(self, site: Site, changes: Sequence[Change]) -> None:
         """The site has these changes already; there is nobody else to tell."""
 
-    def mark_synced(self) -> None:
-        """The site knows."""
-
-    def mark_stale(self, text: str) -> None:
+    def mark_synced(self, site: Site) -> None:
         """The site knows."""
 
     async def report(self) -> Report:
@@ -96,9 +94,9 @@ class Serving:
         for server, channel in self._channels:
             for (type_, rcode), count in channel.answered().items():
                 report.answered[server, channel.transport, channel.family, type_, rcode] += count
-        for listen, listening in self._listening.items():
-            for transport, timing in listening.timings.items():
-                report.timings.setdefault((f"dns://{listen}", transport), Timing()).add(timing)
+        for server, timings in self._timings:
+            for transport, timing in timings.items():
+                report.timings.setdefault((server, transport), Timing()).add(timing)
         for front in self.site.fronts:
             if (resolver := front.resolver) is not None:
                 labels = (("server", f"dns://{front.block.listen[0]}"),)
@@ -113,7 +111,9 @@ class Serving:
         return report
 
     def _open(self, listen: Listen) -> Listening:
-        return Listening(Listen(listen.host, self._known.get(listen, listen.port)), shared=self._shared)
+        listening = Listening(Listen(listen.host, self._known.get(listen, listen.port)), shared=self._shared)
+        self._timings.append((f"dns://{listen}", listening.timings))
+        return listening
 
     def _counted(self, server: str, channel: MakeChannel) -> MakeChannel:
         def make(transport: str, family: str) -> Channel:

@@ -15,8 +15,9 @@ import os
 import pickle
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from minidns.metrics import Report
@@ -38,17 +39,19 @@ PAUSE = 0.2
 class Workers:
     """`count` processes that answer from a site, from `start` to `stop`.
 
-    restarts: how many workers ended and were replaced.
+    before: done at the start while only this process answers. restarts: how many workers ended and were replaced.
     """
 
-    def __init__(self, site: Site, count: int) -> None:
+    def __init__(self, site: Site, count: int, *, before: Callable[[], Awaitable[None]] | None = None) -> None:
         self._site = site
         self._count = count
+        self._before = before
         self._ports: dict[Listen, int] = {}
         self._workers: set[_Worker] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
-        self._synced = all(zone.synced for zone in site.zones)
+        self._changing = asyncio.Lock()
+        self._past = Report()
         self.restarts = 0
 
     async def start(self) -> None:
@@ -57,12 +60,18 @@ class Workers:
         await here.start()
         try:
             self._ports = here.ports
+            if self._before:
+                await self._before()
             await self._fork_all()
         finally:
             await here.stop()
 
     async def replace(self, site: Site) -> None:
         """Answer from another site: with new workers, before the old ones end."""
+        async with self._changing:
+            await self._replace(site)
+
+    async def _replace(self, site: Site) -> None:
         old_site, old = self._site, set(self._workers)
         self._site = site
         here = Serving(site, shared=True, ports=self._ports)
@@ -94,25 +103,30 @@ class Workers:
         """The process IDs of the workers."""
         return [worker.pid for worker in self._workers]
 
-    def publish(self, changes: Sequence[Change]) -> None:
-        """Tell every worker of changes that are in the site already.
+    def publish(self, site: Site, changes: Sequence[Change]) -> None:
+        """Tell every worker that answers from a site of changes that are in it already.
 
         Before the first sync there is nothing to tell: workers say so, and those that follow them have it all.
         """
-        if self._synced:
-            self._tell(("publish", list(changes)))
+        if site.synced:
+            frame = _frame(("publish", list(changes)))
+            for worker in self._workers:
+                if worker.site is site:
+                    worker.send(frame)
 
-    def mark_synced(self) -> None:
+    def mark_synced(self, site: Site) -> None:
         """Answer with workers that share what the first full list has made."""
-        self._synced = True
-        self._later(self.replace(self._site))
+        self._later(self._renew(site))
 
-    def mark_stale(self, text: str) -> None:
-        self._tell(("mark_stale", text))
+    async def _renew(self, site: Site) -> None:
+        async with self._changing:
+            if site is self._site:
+                await self._replace(site)
 
     async def report(self) -> Report:
         """What all workers counted. One that does not answer in time is left out."""
         total = Report()
+        total.add(self._past)
         reports = await asyncio.gather(*(worker.report() for worker in self._workers), return_exceptions=True)
         for report in reports:
             if isinstance(report, Report):
@@ -120,11 +134,6 @@ class Workers:
         total.gauges["minidns_workers", ()] = len(self._workers)
         total.counters["minidns_worker_restarts", ()] = self.restarts
         return total
-
-    def _tell(self, message: tuple[Any, ...]) -> None:
-        frame = _frame(message)
-        for worker in self._workers:
-            worker.send(frame)
 
     async def _fork_all(self) -> None:
         # What is frozen is not traversed, hence not written to and not copied, by a collection in a worker.
@@ -140,13 +149,14 @@ class Workers:
             _become_worker(self._site, theirs, self._ports)
         theirs.close()
         ours.setblocking(False)
-        worker = _Worker(pid, self._ended)
+        worker = _Worker(pid, self._site, self._ended)
         # Known before anything is awaited: it has all that was published until the fork, and is sent all after it.
         self._workers.add(worker)
         await worker.connect(ours)
         return worker
 
     def _ended(self, worker: _Worker) -> None:
+        self._past.add(replace(worker.last, gauges={}))
         if worker in self._workers and not self._stopping:
             self._workers.discard(worker)
             log.error("worker %d ended, starting another", worker.pid)
@@ -155,19 +165,28 @@ class Workers:
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("workers: %s", error, exc_info=error)
 
     async def _replace_one(self) -> None:
         await asyncio.sleep(PAUSE)
-        self.restarts += 1
-        await self._fork()
+        async with self._changing:
+            if len(self._workers) < self._count:
+                self.restarts += 1
+                await self._fork()
 
 
 class _Worker:
-    """The watching process's end of one worker."""
+    """The watching process's end of one worker. last: what it counted, as far as it has said."""
 
-    def __init__(self, pid: int, ended: Callable[[_Worker], None]) -> None:
+    def __init__(self, pid: int, site: Site, ended: Callable[[_Worker], None]) -> None:
         self.pid = pid
+        self.site = site
+        self.last = Report()
         self._ended = ended
         self._early: list[bytes] = []
         self._writer: asyncio.StreamWriter | None = None
@@ -219,6 +238,7 @@ class _Worker:
             while True:
                 said = await _read(reader)
                 if isinstance(said, Report):
+                    self.last = said
                     self._reports.put_nowait(said)
                 else:
                     self._listens.set()
@@ -303,6 +323,10 @@ async def _work(site: Site, feed: socket.socket, ports: dict[Listen, int]) -> No
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait((following, stopped), return_when=asyncio.FIRST_COMPLETED)
     await serving.stop()
+    if not following.done() or not following.exception():
+        writer.write(_frame(await serving.report()))
+        with suppress(ConnectionError):
+            await writer.drain()
     if following.done():
         following.result()
 
@@ -313,9 +337,5 @@ async def _follow(site: Site, serving: Serving, reader: asyncio.StreamReader, wr
             match await _read(reader):
                 case ("publish", changes):
                     site.publish(changes)
-                case ("mark_synced",):
-                    site.mark_synced()
-                case ("mark_stale", text):
-                    site.mark_stale(text)
                 case ("report",):
                     writer.write(_frame(await serving.report()))
