@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import ssl
 import time
@@ -144,5 +145,7 @@ def _words(error: Exception, server: str) -> str:
     if isinstance(error, (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, ConnectionError)):
         return f"the connection to {server} broke"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"no connection to {server}: {error.os_error.strerror or error}"
+        cause = error.os_error
+        plain = isinstance(cause, ConnectionError) and cause.errno  # asyncio's own text repeats the address
+        return f"no connection to {server}: {os.strerror(plain) if plain else cause.strerror or cause}"
     return " ".join(str(error).split()) or type(error).__name__
