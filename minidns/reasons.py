@@ -18,6 +18,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+#: The label of the tree that Services are in, in wire form.
+_TREE = b"\3svc"
+
+
 def of_nodata(zone: Zone, name: Name, type_: int) -> Reason:
     """Why a name that exists has no records of the type."""
     node = zone.nodes[name]
@@ -59,15 +63,14 @@ def types_at(zone: Zone, name: Name) -> list[int]:
 
 def of_nxdomain(zone: Zone, name: Name, encloser: Name) -> Reason:
     """Why a name does not exist, where `encloser` is the closest name above it that does."""
-    settings = zone.settings
-    if not names.is_below(name, settings.origin):
-        return Reason(Why.NO_POINTER, general=True)
     path = labels_below(zone, name)[::-1]
+    if not path:
+        return Reason(Why.NO_POINTER, general=True)
     if path[0] == "pod" and len(path) >= 2:
         return _of_missing_pod(zone, path[1], len(path))
     if path[0] != "svc":
         return Reason(Why.NO_NAME, general=True)
-    if len(path) == 2 or (len(path) > 2 and len(labels_below(zone, encloser)) < 2):
+    if len(path) == 2 or len(encloser) <= len(_TREE) + len(zone.settings.origin):
         return Reason(Why.NO_NAMESPACE, general=True)
     return _of_missing_service(zone, name, path)
 
@@ -177,7 +180,11 @@ def service_at(zone: Zone, name: Name) -> Service | None:
 
 def labels_below(zone: Zone, name: Name) -> list[str]:
     """The labels of a name in front of the zone's origin; none for a name of another zone."""
-    if not names.is_below(name, zone.settings.origin):
-        return []
-    below = names.labels(name[: len(name) - len(zone.settings.origin)] + names.ROOT)
-    return [label.decode("utf-8", "replace") for label in below]
+    origin = zone.settings.origin
+    end, position = len(name) - len(origin), 0
+    found: list[str] = []
+    while position < end and name.endswith(origin):
+        following = position + 1 + name[position]
+        found.append(name[position + 1 : following].decode("utf-8", "replace"))
+        position = following
+    return found if position == end else []
