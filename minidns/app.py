@@ -1,32 +1,29 @@
 """The only wiring: a configuration becomes a source, a site, sockets and tasks, and all of it ends by cancellation.
 
-Follow a change from `Generation.publish`, and a packet from `minidns.server.udp`.
+Follow a change from `minidns.generation.Generation.publish`, and a packet from `minidns.server.udp`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from minidns import __version__, explain, metrics, names, watch, zonefile
 from minidns.config import Config
+from minidns.generation import Answering, Generation, settle
 from minidns.metrics import Report
-from minidns.model import Change, Replaced
 from minidns.server import admin
 from minidns.server.serving import Serving
 from minidns.server.workers import Workers
-from minidns.site import Site
-from minidns.source.choice import Source, open_source
 from minidns.source.kubeconfig import ConnectError
 from minidns.source.manifests import ManifestError
-from minidns.values import ConfigError, Listen, is_address
+from minidns.values import ConfigError, Listen
 
 log = logging.getLogger(__name__)
 
@@ -36,121 +33,6 @@ PATIENCE = 30.0
 _OF_PEOPLE = (ConfigError, ConnectError, ManifestError, OSError)
 
 Reread = Callable[[], Config]
-#: What answers on the sockets: this process, or its workers.
-Answering = Serving | Workers
-
-
-class Generation:
-    """A site with the source that feeds it. A reload that changes what is listed makes the next one.
-
-    successor: the site that is about to take over; changes go to both.
-    """
-
-    def __init__(self, config: Config, site: Site, source: Source | None) -> None:
-        self.config = config
-        self.site = site
-        self.successor: Site | None = None
-        self.source = source
-        self.changes = 0
-        self.answering: Answering | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    @classmethod
-    async def open(cls, config: Config, serial: int) -> Generation:
-        """Raises ManifestError or ConnectError."""
-        site = site_of(config, serial)
-        if not config.source or not site.kinds:
-            site.mark_synced()
-            return cls(config, site, None)
-        source = await open_source(config.source, site.kinds, config.state)
-        site.publish(source.initial)
-        if source.stale:
-            site.mark_stale("from the state of an earlier run, until the API server answers")
-        if source.stale or source.synced.is_set():
-            site.mark_synced()
-        return cls(config, site, source)
-
-    def prepare(self, config: Config, serial: int) -> Site:
-        """A successor that answers from the same objects by another configuration."""
-        site = site_of(config, serial)
-        for kind, objects in self.site.objects().items():
-            site.publish([Replaced(kind, objects)])
-        if self.site.synced:
-            site.mark_synced()
-        site.mark_stale(self.site.stale)
-        self.successor = site
-        return site
-
-    def succeed(self, config: Config, site: Site) -> None:
-        """The successor has taken over."""
-        site.watchers = self.site.watchers
-        for front in self.site.fronts:
-            front.close()
-        self.config, self.site, self.successor = config, site, None
-
-    def publish(self, changes: Sequence[Change]) -> None:
-        """Bring changes into the site."""
-        self.changes += len(changes)
-        for site in self._sites():
-            site.publish(changes)
-            if self.answering:
-                self.answering.publish(site, changes)
-
-    def start(self) -> None:
-        """Follow the source from now on."""
-        if self.source is not None:
-            self._task = asyncio.create_task(self._run(self.source), name="source")
-            self._task.add_done_callback(_tell_end)
-
-    async def close(self) -> None:
-        """Stop following, and let go of connections."""
-        for front in self.site.fronts:
-            front.close()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait((self._task,))
-        if self.source is not None:
-            await self.source.close()
-
-    async def _run(self, source: Source) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._on_sync(source))
-            tasks.create_task(source.run(self.publish))
-
-    async def _on_sync(self, source: Source) -> None:
-        if source.synced.is_set():
-            return
-        started = time.monotonic()
-        await source.synced.wait()
-        source.stale = False
-        for site in self._sites():
-            site.mark_synced()
-            site.mark_stale("")
-            if self.answering:
-                self.answering.mark_synced(site)
-        log.info("%s: synced in %.2f s, %s", source.origin, time.monotonic() - started, self.site.summary())
-        settle()
-
-    def _sites(self) -> list[Site]:
-        return [self.site] if self.successor is None else [self.site, self.successor]
-
-
-def site_of(config: Config, serial: int) -> Site:
-    """The site of a configuration, whose name server has the addresses that are listened on."""
-    hosts = {listen.host for block in config.servers for listen in block.listen if is_address(listen.host)}
-    addresses = (names.packed_address(host) for host in sorted(hosts))
-    return Site(config, serial=serial, ns_addresses=tuple(address for address in addresses if any(address)))
-
-
-def _tell_end(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()):
-        log.critical("what has changed since is not followed: restart minidns", exc_info=error)
-
-
-def settle() -> None:
-    """Take what a large first list made out of the garbage collector's sight: its pauses grow with what it watches."""
-    gc.collect()
-    gc.freeze()
 
 
 class App:
