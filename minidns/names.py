@@ -33,7 +33,10 @@ def child(label: str, parent: Name) -> Name | None:
 
     A NUL in a label is refused too: the fast path finds a question's end by its first zero byte.
     """
-    raw = label.encode("utf-8", "surrogateescape").lower()
+    try:
+        raw = label.encode("utf-8", "surrogateescape").lower()
+    except UnicodeEncodeError:  # half a surrogate pair, as YAML's escapes can write it
+        return None
     if not 0 < len(raw) <= MAX_LABEL or len(raw) + 1 + len(parent) > MAX_NAME or 0 in raw:
         return None
     return bytes((len(raw),)) + raw + parent
@@ -101,9 +104,9 @@ def reverse(address: bytes) -> Name:
 def reversed_address(name: Name) -> bytes | None:
     """The packed address of a complete reverse name, None for any other name."""
     digits = [label.decode("ascii", "replace") for label in reversed(labels(name)[:-2])]
-    if name.endswith(IN_ADDR_ARPA) and len(digits) == 4:
+    if is_below(name, IN_ADDR_ARPA) and len(digits) == 4:
         text = ".".join(digits)
-    elif name.endswith(IP6_ARPA) and len(digits) == 32:
+    elif is_below(name, IP6_ARPA) and len(digits) == 32:
         text = ":".join("".join(digits[at : at + 4]) for at in range(0, 32, 4))
     else:
         return None
@@ -135,6 +138,7 @@ def labelled_address(label: bytes) -> bytes | None:
     try:
         if label.count(b"-") == 3 and b"--" not in label:
             return ipaddress.IPv4Address(label.decode("ascii").replace("-", ".")).packed
-        return ipaddress.IPv6Address(label.decode("ascii").replace("-", ":")).packed
+        address = ipaddress.IPv6Address(label.decode("ascii").replace("-", ":"))
+        return None if address.scope_id is not None else address.packed
     except ValueError:
         return None

@@ -65,7 +65,15 @@ def rdata_text(type_: int, rdata: bytes) -> str:
             numbers = " ".join(map(str, struct.unpack("!5I", rdata[-20:])))
             return f"{names.to_text(rdata[:mname])} {names.to_text(rdata[mname:-20])} {numbers}"
         case _:
-            return " ".join(f'"{string.decode("latin-1")}"' for string in names.labels(rdata + names.ROOT))
+            return " ".join(f'"{string.decode("latin-1")}"' for string in _character_strings(rdata))
+
+
+def _character_strings(rdata: bytes) -> list[bytes]:
+    found = []
+    while rdata:
+        found.append(rdata[1 : rdata[0] + 1])
+        rdata = rdata[rdata[0] + 1 :]
+    return found
 
 
 def to_text(rrset: Rrset) -> list[str]:
