@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from minidns import names, records, schema
+from minidns import records, schema
 from minidns.model import EndpointSlice, Port, Service
 from minidns.names import Name
 from minidns.schema import Alias, Apex, Exists, Hosts, PodMode, Pointer, Text
