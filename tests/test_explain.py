@@ -105,6 +105,23 @@ def test_no_selector_match() -> None:
     assert found.steps[0].endswith("kubectl get pods -n default -l app=web")
 
 
+def test_commands_can_be_copied_safely() -> None:
+    waiting = Endpoint((address("10.0.0.1"),), None, "web-0; reboot", False)
+    found = about(THE_WEB, WEB, EndpointSlice("default", "web-1", "web", (), (waiting,)))
+    assert found.steps[0].endswith("kubectl describe pod -n default 'web-0; reboot'")
+
+
+def test_endpoints_without_pods() -> None:
+    found = about(THE_WEB, headless("default/web"), endpoints("default/web-1", "10.0.0.1 unready"))
+    assert found.steps[0] == "an endpoint has its names while its conditions.ready is true"
+
+
+def test_an_empty_service_that_is_ignored() -> None:
+    shop, settings = service("default/shop", "10.96.0.1"), ZoneSettings(ignore_empty_service=True)
+    found = about("shop.default.svc.cluster.local", shop, settings=settings)
+    assert found.facts == ("`ignore empty_service` is on: a Service without a ready endpoint has no name",)
+
+
 def test_deleted_pod() -> None:
     found = about(f"web-2.{THE_WEB}", WEB, PAIR)
     assert found.facts == ("names below it: web-0", "would be names if they were ready: web-1")

@@ -3,6 +3,7 @@ meant. Functions of a Service's reasons are here, those of places in the zone in
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -94,7 +95,7 @@ def _no_endpoints(_: Case, behind: Behind) -> Advice:
     facts = (f"EndpointSlices without endpoints: {some(behind.slices)}",)
     if not behind.selector:
         return Advice(facts, ("it has no selector: its slices are filled by hand",))
-    get = f"kubectl get pods -n {shown(behind.key[0])} -l {behind.selector}"
+    get = f"kubectl get pods -n {_argument(behind.key[0])} -l {_argument(behind.selector)}"
     return Advice(facts, (f"compare the selector with the labels of the pods, and see whether one runs: {get}",))
 
 
@@ -103,15 +104,18 @@ def _none_ready(_: Case, behind: Behind) -> Advice:
     return Advice((f"its endpoints: {some(waiting)}",), _until_ready(behind))
 
 
-def _ignored(_: Case, behind: Behind) -> Advice:
+def _ignored(case: Case, behind: Behind) -> Advice:
+    advice = _none_ready(case, behind) if behind.rows else Advice()
     fact = "`ignore empty_service` is on: a Service without a ready endpoint has no name"
-    return Advice((fact, *_none_ready(_, behind).facts), _until_ready(behind))
+    return advice._replace(facts=(fact, *advice.facts))
 
 
 def _until_ready(behind: Behind) -> tuple[str, ...]:
     first = next((row.endpoint.pod for row in behind.rows if row.endpoint.pod and not row.endpoint.ready), None)
-    look = f": kubectl describe pod -n {shown(behind.key[0])} {shown(first)}" if first else ""
-    steps = [f"a pod gets its names when its readiness probe passes{look}"]
+    steps = ["an endpoint has its names while its conditions.ready is true"]
+    if first:
+        look = f"kubectl describe pod -n {_argument(behind.key[0])} {_argument(first)}"
+        steps = [f"a pod gets its names when its readiness probe passes: {look}"]
     if behind.service and behind.service.headless and not behind.service.publish_not_ready:
         steps.append("spec.publishNotReadyAddresses: true would give them names before that")
     return tuple(steps)
@@ -186,6 +190,11 @@ def _other_family(case: Case, _: Behind) -> Advice:
     other = "AAAA" if case.type == records.A else "A"
     step = f"ask for {other}, or give the Service both families (spec.ipFamilyPolicy: PreferDualStack)"
     return Advice((), (step,))
+
+
+def _argument(text: str) -> str:
+    """Text of the cluster in a command that people copy."""
+    return shlex.quote(shown(text))
 
 
 def _list(words: Iterable[str]) -> str:
