@@ -180,7 +180,10 @@ def test_port_without_underscores() -> None:
 
 def test_port_of_endpoints_that_are_not_ready() -> None:
     found = about(
-        f"_admin._tcp.{THE_WEB}", WEB, replicas(""), endpoints("default/web-2", "10.0.0.9 unready", ports="admin:81")
+        f"_admin._tcp.{THE_WEB}",
+        WEB,
+        replicas(""),
+        endpoints("default/web-2", "10.0.0.9 pod=x unready", ports="admin:81"),
     )
     assert found.facts == ("its ports: http 80/TCP, admin 81/TCP",)
     assert "readiness probe" in found.steps[0]
