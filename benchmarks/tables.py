@@ -38,7 +38,7 @@ def markdown(results: Results) -> str:
 
 def row(work: str, server: str, figures: Figures, knot: Figures | None) -> list[str]:
     """The texts of COLUMNS."""
-    full, latency = figures.round, figures.latency
+    full = figures.round
     target = WORKS[work].target if server == "minidns" else None
     return [
         work,
@@ -48,7 +48,7 @@ def row(work: str, server: str, figures: Figures, knot: Figures | None) -> list[
         f"{full.user:.1f} + {full.system:.1f}",
         f"{full.cpu / knot.round.cpu:.2f}" if knot else "",
         f"{target:g}" if target and knot else "",
-        f"{latency.mean * 1e3:.2f}",
-        f"{latency.p99 * 1e3:.2f}",
-        f"{latency.lost} of {latency.sent:,}",
+        f"{figures.mean * 1e3:.2f}",
+        f"{figures.p99 * 1e3:.2f}",
+        f"{figures.lost} of {figures.sent:,}",
     ]

@@ -188,7 +188,7 @@ def test_changes_touch_names_that_nobody_asks_for() -> None:
 
 def test_the_table_compares_with_knot() -> None:
     def figures(user: float, system: float) -> Figures:
-        return Figures(Round(1e5, user, system, {}, None), 1e5, Latency(8e4, 0.0001, 0.0015, 80_000, 2))
+        return Figures([Round(1e5, user, system, {}, None)], [Latency(8e4, 0.0001, 0.0015, 80_000, 2)])
 
     lines = markdown({"hot": {"minidns": figures(4, 3), "knot": figures(1, 4)}}).splitlines()
     assert lines[2] == "| hot | minidns | 100,000 | 7.00 | 4.0 + 3.0 | 1.40 | 1.15 | 0.10 | 1.50 | 2 of 80,000 |"
