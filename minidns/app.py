@@ -83,11 +83,10 @@ class App:
             settle()
             yield
 
-    async def lameduck(self) -> None:
-        """Answer on, unhealthy, for the time that load balancers are given to notice."""
+    def retire(self) -> float:
+        """Be unhealthy from now on; for how many seconds to answer on, so that load balancers notice."""
         self._stopping = True
-        if self.config.health and self.config.health.lameduck:
-            await asyncio.sleep(self.config.health.lameduck)
+        return self.config.health.lameduck if self.config.health else 0.0
 
     async def reload(self) -> None:
         """Read the configuration again and answer by it. One that is wrong changes nothing and is logged."""
@@ -289,5 +288,7 @@ async def serve(config: Config, reread: Reread | None = None) -> bool:
     async with app.running():
         await stop.wait()
         log.info("stopping")
-        await app.lameduck()
+        stop.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), app.retire())  # a second signal is an order
     return not app.failed
