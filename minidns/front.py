@@ -6,16 +6,24 @@ nothing stands between an ordinary question and its answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
 
 from minidns import names, records, wire
 from minidns.config import ServerBlock
 from minidns.loop import LoopProbe
 from minidns.preceding import Elsewhere, Preceding, Resolve, Respond
+from minidns.querylog import Exchange, QueryLog
 from minidns.resolver import Resolver
 from minidns.responder import Channel, Forward, Responder
 from minidns.zone import Zone
+
+queries = logging.getLogger("minidns.queries")
+
+#: (packet, answer, the client's address as its socket has it, the local address, transport, seconds).
+Observe = Callable[[bytes, bytes, Any, str, str, float], None]
 
 
 class Front(Protocol):
@@ -24,6 +32,10 @@ class Front(Protocol):
     @property
     def respond(self) -> Respond:
         """The answer to a packet, None for silence, or what `resolve` has to answer."""
+
+    @property
+    def observe(self) -> Observe | None:
+        """What is told of every answer, for a block that logs queries."""
 
     def resolve(self, packet: bytes, forward: Forward, channel: Channel) -> Elsewhere:
         """The answer to what `respond` did not answer, at once or later."""
@@ -46,6 +58,7 @@ class BlockFront:
             Resolver(block.forwards, block.cache, probe=self.probe, errors=block.errors) if block.forwards else None
         )
         self.responders = tuple(self._responders())
+        self._log = QueryLog(block.logs)
         zones_respond = self.responders[0].respond if len(self.responders) == 1 else self._respond
         preceding = Preceding(block, zones_respond, self._resolve) if block.rewrites or block.hosts else None
         self._answers: tuple[Respond, Resolve] = (
@@ -55,6 +68,10 @@ class BlockFront:
     @property
     def respond(self) -> Respond:
         return self._answers[0]
+
+    @property
+    def observe(self) -> Observe | None:
+        return self._log_query if self.block.logs else None
 
     def resolve(self, packet: bytes, forward: Forward, channel: Channel) -> Elsewhere:
         return self._answers[1](packet, forward, channel)
@@ -75,6 +92,11 @@ class BlockFront:
     def adopt(self, channel: Channel) -> None:
         for responder in self.responders:
             responder.adopt(channel)
+
+    def _log_query(self, packet: bytes, reply: bytes, remote: Any, local: str, transport: str, seconds: float) -> None:
+        line = self._log.line(Exchange(packet, reply, remote[0], remote[1], local, transport, seconds))
+        if line is not None:
+            queries.info("[INFO] %s", line)
 
     def close(self) -> None:
         """Give up what is being resolved."""
@@ -117,7 +139,20 @@ class Router:
         except wire.MalformedError:
             return self._first.respond(packet, channel)
         front = self._front(name)
-        return front.respond(packet, channel) if front else wire.error(packet, records.REFUSED, wire.parse(packet))
+        if front is None:
+            is_query = not packet[2] & 0x80
+            return wire.error(packet, records.REFUSED, wire.parse(packet)) if is_query else None
+        return front.respond(packet, channel)
+
+    @property
+    def observe(self) -> Observe | None:
+        return self._observe if any(front.observe for _, front in self._zones) else None
+
+    def _observe(self, packet: bytes, reply: bytes, remote: Any, local: str, transport: str, seconds: float) -> None:
+        with suppress(wire.MalformedError):
+            front = self._front(wire.parse(packet).name)
+            if front is not None and front.observe is not None:
+                front.observe(packet, reply, remote, local, transport, seconds)
 
     def resolve(self, packet: bytes, forward: Forward, channel: Channel) -> Elsewhere:
         front = self._front(forward.question.name)

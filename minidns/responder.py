@@ -18,12 +18,14 @@ from minidns.answers import Answer
 from minidns.names import Name
 from minidns.reasons import Reason, Why
 from minidns.wire import Profile, Question, Ready
-from minidns.zone import Node, Zone
+from minidns.zone import NOTHING, Node, Zone
 
 log = logging.getLogger(__name__)
 
 #: Profiles that a channel keeps. EDNS without options has few forms in practice; what is beyond is parsed each time.
 MAX_PROFILES = 256
+#: Extended DNS Errors (RFC 8914, 4.4 and 4.20).
+_STALE, _STALE_NXDOMAIN = 3, 19
 #: Where a node keeps its NXDOMAIN for whatever is missing below it, and its NODATA for types that nobody holds.
 _MISS, _OTHER = b"miss", b"other"
 #: Types that a node keeps an answer for, so that asking for all 65,536 of them does not fill the memory; and the slots
@@ -104,6 +106,7 @@ class Responder:
         self.fallthrough = fallthrough
         self._channels: list[Channel] = []
         self._options = wire.NO_OPTIONS
+        self._stale = False
         self._soa: dict[tuple[Name, int], bytes] = {}
         self._soa_serial = zone.serial
 
@@ -118,10 +121,16 @@ class Responder:
         self._channels.append(channel)
 
     def mark_stale(self, text: str) -> None:
-        """Send "Stale Answer" (RFC 8914, 4.4) with every answer that has nothing else to say; "" ends it."""
-        self._options = wire.ede(3, text) if text and self.explain else wire.NO_OPTIONS
+        """Say "Stale Answer" or "Stale NXDOMAIN Answer" (RFC 8914, 4.4 and 4.20) with every answer; "" ends it.
+
+        The text goes with answers that have no reason of their own to give.
+        """
+        self._options = wire.ede(_STALE, text) if text and self.explain else wire.NO_OPTIONS
+        self._stale = bool(text)
         for channel in self._channels:
             channel.profiles.clear()
+        for node in self.zone.nodes.values():
+            node.ready = NOTHING
 
     def respond(self, packet: bytes, channel: Channel) -> bytes | Forward | None:
         """The answer to a packet, None for silence, or what to forward. Never raises."""
@@ -267,7 +276,8 @@ class Responder:
         return bool(self.fallthrough) and any(names.is_below(name, origin) for origin in self.fallthrough)
 
     def _prepare(self, name: Name, answer: Answer) -> Ready:
-        return wire.prepare(name, answer, recursion=self.recursion, explain=self.explain)
+        code = _STALE_NXDOMAIN if self._stale and answer.rcode == records.NXDOMAIN else None
+        return wire.prepare(name, answer, recursion=self.recursion, explain=self.explain, code=code)
 
 
 #: Answers that hold what other changes move (the serial, the target of an alias) are put together each time.

@@ -37,7 +37,7 @@ class Site:
     """
 
     def __init__(self, config: Config, *, serial: int = 1, ns_addresses: tuple[bytes, ...] = ()) -> None:
-        self._fed: dict[tuple[ZoneSettings, bool], _Fed] = {}
+        self._fed: dict[tuple[ZoneSettings | bool, ...], _Fed] = {}
         self._serial = serial
         self._ns_addresses = ns_addresses
         source = config.source
@@ -147,16 +147,21 @@ class Site:
                 watcher(event)
 
     def _zones_of(self, block: ServerBlock) -> list[Zone]:
-        if block.kubernetes is None:
+        kubernetes = block.kubernetes
+        if kubernetes is None:
             return [Zone(ZoneSettings(served=False))]
-        return [self._zone(settings, block.kubernetes.noendpoints) for settings in self._settings(block.kubernetes)]
+        # What is ready to send at a node has RA or not, and reasons or not: blocks that differ there do not share it.
+        kind = (kubernetes.noendpoints, bool(block.forwards), kubernetes.ede)
+        return [self._zone(settings, *kind) for settings in self._settings(kubernetes)]
 
-    def _zone(self, settings: ZoneSettings, noendpoints: bool) -> Zone:
+    def _zone(self, settings: ZoneSettings, noendpoints: bool, *others: bool) -> Zone:
         kinds: set[Kind] = {Namespace, Service}
         kinds |= set() if noendpoints else {EndpointSlice}
         kinds |= {Pod} if settings.pods is PodMode.VERIFIED else set()
-        fed = self._fed.setdefault((settings, noendpoints), _Fed(Zone(settings, self._serial), frozenset(kinds)))
-        return fed.zone
+        key: tuple[ZoneSettings | bool, ...] = (settings, noendpoints, *others)
+        if key not in self._fed:
+            self._fed[key] = _Fed(Zone(settings, self._serial), frozenset(kinds))
+        return self._fed[key].zone
 
     def _settings(self, kubernetes: Kubernetes) -> list[ZoneSettings]:
         """One for each zone that holds Services. The reverse zones belong to the first: PTR records point into it."""

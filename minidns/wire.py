@@ -238,19 +238,21 @@ def ede(code: int, text: str) -> bytes:
     return struct.pack("!HHHH", len(raw) + 6, 15, len(raw) + 2, code) + raw
 
 
-def reason_options(reason: Reason) -> bytes:
+def reason_options(reason: Reason, code: int | None = None) -> bytes:
     """The reason of an answer as an Extended DNS Error; b"" where records need none."""
     text = reasons.sentence(reason)
-    return ede(reason.code, text) if text else b""
+    return ede(reason.code if code is None else code, text) if text else b""
 
 
-def prepare(name: Name, answer: Answer, *, recursion: bool = False, explain: bool = True) -> Ready:
+def prepare(
+    name: Name, answer: Answer, *, recursion: bool = False, explain: bool = True, code: int | None = None
+) -> Ready:
     """Put an answer to a question about `name` together.
 
-    explain: with an Extended DNS Error; recursion: RA is set.
+    explain: with an Extended DNS Error, its INFO-CODE `code` if that is given; recursion: RA is set.
     """
     flags = flags_of(answer.rcode, recursion=recursion)
-    options = reason_options(answer.reason) if explain else b""
+    options = reason_options(answer.reason, code) if explain else b""
     more = max(0, len(options) - len(NO_OPTIONS))
     if not answer.answer:
         origin = answer.authority[0].owner if answer.authority else None

@@ -12,7 +12,7 @@ from minidns.metrics import Timing
 from minidns.responder import Channel
 from minidns.server import udp
 from minidns.server.tcp import TcpServer
-from minidns.server.udp import Resolve, Respond, UdpServer
+from minidns.server.udp import Observe, Resolve, Respond, UdpServer
 from minidns.values import Listen
 
 log = logging.getLogger(__name__)
@@ -38,11 +38,13 @@ class Listening:
         self.timings = {"udp": Timing(), "tcp": Timing()}
         self.port = listen.port
 
-    async def start(self, respond: Respond, resolve: Resolve, channel: MakeChannel) -> None:
+    async def start(
+        self, respond: Respond, resolve: Resolve, channel: MakeChannel, observe: Observe | None = None
+    ) -> None:
         """Bind, and answer from now on. Raises OSError, which names the address."""
         for attempt in range(_TRIES):
             try:
-                await self._bind(respond, resolve, channel)
+                await self._bind(respond, resolve, channel, observe)
                 return
             except OSError as error:
                 await self.stop()
@@ -57,12 +59,12 @@ class Listening:
             await server.stop()
         self._servers.clear()
 
-    def serve(self, respond: Respond, resolve: Resolve, channel: MakeChannel) -> None:
+    def serve(self, respond: Respond, resolve: Resolve, channel: MakeChannel, observe: Observe | None = None) -> None:
         """Answer with something else from the next packet on; the sockets stay."""
         for server in self._servers:
-            server.serve(respond, resolve, channel(server.channel.transport, server.channel.family))
+            server.serve(respond, resolve, channel(server.channel.transport, server.channel.family), observe)
 
-    async def _bind(self, respond: Respond, resolve: Resolve, channel: MakeChannel) -> None:
+    async def _bind(self, respond: Respond, resolve: Resolve, channel: MakeChannel, observe: Observe | None) -> None:
         bound = 0
         for host, family, number in self._hosts():
             try:
@@ -72,11 +74,11 @@ class Listening:
                     log.info("%s: no IPv6 here, IPv4 only", self._listen)
                     continue
                 raise
-            server = UdpServer(sock, channel("udp", number), respond, resolve, self.timings["udp"])
+            server = UdpServer(sock, channel("udp", number), respond, resolve, self.timings["udp"], observe)
             server.start()
             self._servers.append(server)
             self.port = server.port
-            tcp = TcpServer(channel("tcp", number), respond, resolve, self.timings["tcp"])
+            tcp = TcpServer(channel("tcp", number), respond, resolve, self.timings["tcp"], observe=observe)
             self._servers.append(tcp)
             await tcp.start(host, self.port, family, shared=self._shared)
             bound += 1

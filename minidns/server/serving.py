@@ -35,7 +35,7 @@ class Serving:
             for listen, front in self.site.by_address().items():
                 listening = self._open(listen)
                 server = f"dns://{listen}"
-                await listening.start(front.respond, front.resolve, self._counted(server, front.channel))
+                await listening.start(front.respond, front.resolve, self._counted(server, front.channel), front.observe)
                 self._listening[listen] = listening
         except OSError:
             await self.stop()
@@ -53,14 +53,15 @@ class Serving:
                 added[listen] = self._open(listen)
                 front = fronts[listen]
                 counted = self._counted(f"dns://{listen}", front.channel)
-                await added[listen].start(front.respond, front.resolve, counted)
+                await added[listen].start(front.respond, front.resolve, counted, front.observe)
         except OSError:
             for listening in added.values():
                 await listening.stop()
             raise
         for listen in fronts.keys() & self._listening.keys():
             front = fronts[listen]
-            self._listening[listen].serve(front.respond, front.resolve, self._counted(f"dns://{listen}", front.channel))
+            counted = self._counted(f"dns://{listen}", front.channel)
+            self._listening[listen].serve(front.respond, front.resolve, counted, front.observe)
         for listen in self._listening.keys() - fronts.keys():
             await self._listening.pop(listen).stop()
         self._listening |= added

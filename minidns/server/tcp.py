@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from minidns.metrics import Timing
 from minidns.responder import Channel, Forward
-from minidns.server.udp import Resolve, Respond
+from minidns.server.udp import Observe, Resolve, Respond
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,10 @@ class TcpServer:
         *,
         idle: float = IDLE,
         connections: int = CONNECTIONS,
+        observe: Observe | None = None,
     ) -> None:
         self.channel = channel
+        self.observe = observe
         self.respond = respond
         self.resolve = resolve
         self.timing = timing
@@ -53,9 +55,9 @@ class TcpServer:
             lambda: _Connection(self), host, port, family=family, reuse_port=shared or None, backlog=1024
         )
 
-    def serve(self, respond: Respond, resolve: Resolve, channel: Channel) -> None:
+    def serve(self, respond: Respond, resolve: Resolve, channel: Channel, observe: Observe | None = None) -> None:
         """Answer with something else from the next query on; connections stay."""
-        self.respond, self.resolve, self.channel = respond, resolve, channel
+        self.respond, self.resolve, self.channel, self.observe = respond, resolve, channel, observe
 
     @property
     def port(self) -> int:
@@ -164,8 +166,9 @@ class _Connection(asyncio.Protocol):
             reply = server.resolve(packet, said, server.channel) if isinstance(said, Forward) else said
             if isinstance(reply, bytes):
                 replies += (len(reply).to_bytes(2, "big"), reply)
+                self._observe(packet, reply, started)
             elif reply is not None:
-                self._later(reply)
+                self._later(packet, reply)
         del buffer[:at]
         if count:
             self._alive = self._loop.time()
@@ -177,8 +180,13 @@ class _Connection(asyncio.Protocol):
         self._balance()
         self._close_when_done()
 
-    def _later(self, coming: Coroutine[Any, Any, bytes | None]) -> None:
-        task = self._loop.create_task(self._answer_later(coming))
+    def _observe(self, packet: bytes, reply: bytes, started: float) -> None:
+        if self._server.observe and self._transport is not None:
+            remote, local = (self._transport.get_extra_info(what) for what in ("peername", "sockname"))
+            self._server.observe(packet, reply, remote, local[0], "tcp", perf_counter() - started)
+
+    def _later(self, packet: bytes, coming: Coroutine[Any, Any, bytes | None]) -> None:
+        task = self._loop.create_task(self._answer_later(packet, coming))
         self._tasks.add(task)
         task.add_done_callback(self._answered)
 
@@ -187,13 +195,14 @@ class _Connection(asyncio.Protocol):
         if self._working is None and self._transport is not None:
             self._work()
 
-    async def _answer_later(self, coming: Coroutine[Any, Any, bytes | None]) -> None:
+    async def _answer_later(self, packet: bytes, coming: Coroutine[Any, Any, bytes | None]) -> None:
         started = perf_counter()
         reply = await coming
         self._server.timing.batch(1, perf_counter() - started)
         if reply is not None and self._transport is not None:
             self._alive = self._loop.time()
             self._transport.write(len(reply).to_bytes(2, "big") + reply)
+            self._observe(packet, reply, started)
 
     def _balance(self) -> None:
         """Read only while there is something to do with it: the buffer stays within one chunk and one query."""
