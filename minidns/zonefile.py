@@ -17,6 +17,6 @@ def lines(zone: Zone, origin: Name) -> Iterator[str]:
     below = sorted((names.labels(name)[::-1], name) for name in zone.nodes if names.is_below(name, origin))
     for _, name in below:
         types = reasons.types_at(zone, name)
-        for type_ in sorted(types, key=lambda type_: type_ != records.SOA):
-            if rrset := answers.rrset_at(zone, name, type_):
-                yield from records.to_text(rrset)
+        soa_first = sorted(types, key=lambda type_: type_ != records.SOA)
+        for rrset in filter(None, (answers.rrset_at(zone, name, type_) for type_ in soa_first)):
+            yield from records.to_text(rrset)

@@ -281,6 +281,18 @@ CASES: dict[str, Case] = {
         = SOA
         """,
     ),
+    "a slice without ports beside one with a port": Case(
+        (
+            headless("default/db"),
+            endpoints("default/db-1", "10.1.0.1"),
+            endpoints("default/db-2", "10.1.0.2", ports="x:1"),
+        ),
+        """
+        ? db.default.svc SRV
+        db.default.svc 5 SRV 0 100 1 10-1-0-2.db.default.svc
+        + 10-1-0-2.db.default.svc 5 A 10.1.0.2
+        """,
+    ),
     "a headless Service without ready endpoints does not exist": Case(
         (
             Namespace("default"),

@@ -493,6 +493,7 @@ def test_names_that_dns_cannot_have_are_left_out() -> None:
         headless("default/db"),
         endpoints("default/db-1", f"10.0.0.1 host={'h' * 64}", "10.0.0.2 host=ok", ports="http:80 :81 any:"),
         external("default/e", "a..b"),
+        endpoints("default/x", "10.0.0.3", of="s" * 64),
     )
     below = [names.to_text(name) for name in zone.nodes if names.is_below(name, names.from_text("svc.cluster.local"))]
     assert sorted(below) == sorted(
