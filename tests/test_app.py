@@ -104,8 +104,9 @@ def test_port_of_its_own_for_each_endpoint(tmp_path: Path) -> None:
     (tmp_path / "Corefile").write_text(text + f" prometheus 127.0.0.1:{port}\n}}\n")
     with minidns("--conf", str(tmp_path / "Corefile"), "--manifests", DEMO, "--admin", "none") as running:
         assert len(running.http) == 2  # one for health and ready, which share an address
-        seen = {}
-        for (_, running.admin), paths in zip(running.http, (["/health", "/ready"], ["/metrics"]), strict=True):
+        seen: dict[str, int] = {}
+        for (_, port), paths in zip(running.http, (["/health", "/ready"], ["/metrics"]), strict=True):
+            running.admin = port
             seen |= {path: running.status(path)[0] for path in paths}
             assert running.status("/zone")[0] == 404
         assert seen == {"/health": 200, "/ready": 200, "/metrics": 200}

@@ -30,8 +30,9 @@ log = logging.getLogger(__name__)
 
 #: Bytes of changes that a worker may be behind before it is ended and replaced.
 BEHIND = 64 << 20
-#: Seconds that a worker gets to open its sockets, to report, and to answer what it has read at the end.
+#: Seconds that a worker gets to open its sockets, and to answer what it has read at the end; and to report.
 PATIENCE = 5.0
+REPORT_PATIENCE = 1.0
 #: Seconds before a worker that ended is replaced, so that one which cannot start does not keep a core busy.
 PAUSE = 0.2
 
@@ -124,13 +125,11 @@ class Workers:
                 await self._replace(site)
 
     async def report(self) -> Report:
-        """What all workers counted. One that does not answer in time is left out."""
+        """What all workers counted, those that have ended too."""
         total = Report()
         total.add(self._past)
-        reports = await asyncio.gather(*(worker.report() for worker in self._workers), return_exceptions=True)
-        for report in reports:
-            if isinstance(report, Report):
-                total.add(report)
+        for report in await asyncio.gather(*(worker.report() for worker in self._workers)):
+            total.add(report)
         total.gauges["minidns_workers", ()] = len(self._workers)
         total.counters["minidns_worker_restarts", ()] = self.restarts
         return total
@@ -191,7 +190,7 @@ class _Worker:
         self._early: list[bytes] = []
         self._writer: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None
-        self._reports: asyncio.Queue[Report] = asyncio.Queue()
+        self._reported = asyncio.Event()
         self._listens = asyncio.Event()
 
     async def connect(self, feed: socket.socket) -> None:
@@ -217,8 +216,12 @@ class _Worker:
             await asyncio.wait_for(self._listens.wait(), PATIENCE)
 
     async def report(self) -> Report:
+        """What it counted; when it does not answer in time, what it said the last time."""
+        self._reported.clear()
         self.send(_frame(("report",)))
-        return await asyncio.wait_for(self._reports.get(), PATIENCE)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._reported.wait(), REPORT_PATIENCE)
+        return self.last
 
     async def end(self) -> None:
         """End its feed, and wait until it has answered what it had read."""
@@ -239,10 +242,11 @@ class _Worker:
                 said = await _read(reader)
                 if isinstance(said, Report):
                     self.last = said
-                    self._reports.put_nowait(said)
+                    self._reported.set()
                 else:
                     self._listens.set()
         self._listens.set()
+        self._reported.set()
         if self._writer is not None:
             self._writer.close()
         await _end_of(self.pid)
