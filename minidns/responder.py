@@ -85,7 +85,7 @@ class Responder:
     """Answers packets from a zone index.
 
     forwards: names outside the zone are somebody else's to answer, instead of being REFUSED.
-    recursion: RA is set: a forwarder is configured.
+    recursion: a forwarder is configured: RA is set, and it goes on where an alias leads out of the zone.
     fallthrough: names that do not exist at or below these are somebody else's to answer too.
     explain: reasons go out as Extended DNS Errors to clients that speak EDNS.
     """
@@ -270,7 +270,9 @@ class Responder:
         """Whether it is somebody else's to answer, or to answer on where an alias leads out of the zone."""
         if answer.rcode == records.NXDOMAIN and not answer.answer:
             return self._falls_through(name)
-        return self.forwards and (answer.outside is not None or answer.reason.why is Why.OUTSIDE)
+        if answer.outside is not None:
+            return self.recursion
+        return self.forwards and answer.reason.why is Why.OUTSIDE
 
     def _falls_through(self, name: Name) -> bool:
         return bool(self.fallthrough) and any(names.is_below(name, origin) for origin in self.fallthrough)
