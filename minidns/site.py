@@ -78,7 +78,9 @@ class Site:
 
         Raises ValueError for a query that makes no sense.
         """
-        name = explain.parse_name(query.get("name", ""))
+        if not query.get("name"):
+            raise ValueError("name what is to be explained: ?name=")
+        name = explain.parse_name(query["name"])
         front = next((front for front in self.fronts if front.block.kubernetes), None)
         if front is None:
             raise ValueError("no zone is served here: every name is forwarded")

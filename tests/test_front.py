@@ -1,0 +1,193 @@
+"""Fronts: the zones of a block, blocks that share an address, and what is left for upstreams."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import dns.message
+import dns.rcode
+import pytest
+
+from minidns import corefile
+from minidns.front import BlockFront, Front, Router
+from minidns.model import Change, Object, Upserted
+from minidns.responder import Channel, Forward
+from minidns.site import Site
+from tests.client import explained, parsed, query
+from tests.clusters import external, service
+from tests.neighbours import knot
+from tests.running import Running, eventually, minidns
+
+
+def site(text: str, *objects: Object) -> Site:
+    """A synced site of a Corefile."""
+    made = Site(corefile.parse(text, env={}))
+    changes: list[Change] = [Upserted(one) for one in objects]
+    made.publish(changes)
+    made.mark_synced()
+    return made
+
+
+def front_of(text: str, *objects: Object) -> Front:
+    """The front of the one address that a Corefile listens on."""
+    (front,) = site(text, *objects).by_address().values()
+    return front
+
+
+def asked(front: Front, name: str, type_: str = "A") -> bytes | Forward | None:
+    return front.respond(query(name, type_), front.channel("tcp", "1"))
+
+
+def answered(front: Front, name: str, type_: str = "A") -> list[str]:
+    """The rcode, then the data of the answer section, sorted."""
+    message = parsed(asked(front, name, type_))
+    rcode = dns.rcode.to_text(message.rcode())
+    return [rcode, *sorted(str(rdata) for rrset in message.answer for rdata in rrset)]
+
+
+WEB = service("default/web", "10.96.0.1", ports="http:80")
+
+
+def test_block_with_one_zone_has_nothing_in_front_of_its_responder() -> None:
+    front = front_of(". {\n kubernetes cluster.local\n}", WEB)
+    assert isinstance(front, BlockFront)
+    assert front.respond == front.responders[0].respond
+    assert answered(front, "web.default.svc.cluster.local") == ["NOERROR", "10.96.0.1"]
+    assert answered(front, "example.com") == ["REFUSED"]
+
+
+def test_several_cluster_zones_in_a_block() -> None:
+    front = front_of(". {\n kubernetes cluster.local k8s.test in-addr.arpa\n}", WEB, external("default/out", "a.test"))
+    for zone in ("cluster.local", "k8s.test"):
+        assert answered(front, f"web.default.svc.{zone}") == ["NOERROR", "10.96.0.1"]
+        assert answered(front, f"none.default.svc.{zone}") == ["NXDOMAIN"]
+        assert answered(front, f"out.default.svc.{zone}") == ["NOERROR", "a.test."]
+    assert answered(front, "1.0.96.10.in-addr.arpa", "PTR") == ["NOERROR", "web.default.svc.cluster.local."]
+    assert answered(front, "example.com") == ["REFUSED"]
+
+
+def test_longest_zone_wins() -> None:
+    front = front_of(
+        """
+        cluster.local {
+            kubernetes cluster.local
+        }
+        default.svc.cluster.local {
+            kubernetes cluster.local {
+                ttl 7
+            }
+        }
+        example.test {
+            forward . 192.0.2.53
+        }
+        """,
+        WEB,
+    )
+    assert isinstance(front, Router)
+    ttls = {
+        name: parsed(asked(front, f"{name}.svc.cluster.local")).answer[0].ttl for name in ("web.default", "WEB.Default")
+    }
+    assert ttls == {"web.default": 7, "WEB.Default": 7}
+    assert answered(front, "dns-version.cluster.local", "TXT") == ["NOERROR", '"1.1.0"']
+    assert isinstance(asked(front, "www.example.test"), Forward)
+    assert answered(front, "notexample.test") == ["REFUSED"]
+
+
+def test_packets_that_are_no_questions_reach_no_zone() -> None:
+    front = front_of("a.test {\n kubernetes cluster.local\n}\nb.test {\n kubernetes cluster.local\n}")
+    channel = front.channel("udp", "1")
+    question = query("web.default.svc.a.test")
+    assert front.respond(b"\0" * 11, channel) is None
+    assert front.respond(question[:2] + b"\x80" + question[3:], channel) is None
+    assert parsed(front.respond(question[:-4], channel)).rcode() == dns.rcode.FORMERR
+    assert parsed(front.respond(question[:4] + b"\0\2" + question[6:], channel)).rcode() == dns.rcode.FORMERR
+
+
+def test_block_without_zone_of_its_own_leaves_all_to_upstreams() -> None:
+    front = front_of(". {\n forward . 192.0.2.53\n}")
+    assert isinstance(asked(front, "web.default.svc.cluster.local"), Forward)
+
+
+def test_fallthrough_is_for_blocks_that_forward() -> None:
+    options = "kubernetes cluster.local in-addr.arpa {\n fallthrough in-addr.arpa\n }"
+    alone = front_of(f". {{\n {options}\n}}", WEB)
+    assert answered(alone, "9.9.9.10.in-addr.arpa", "PTR") == ["NXDOMAIN"]
+    forwarding = front_of(f". {{\n {options}\n forward . 192.0.2.53\n}}", WEB)
+    assert isinstance(asked(forwarding, "9.9.9.10.in-addr.arpa", "PTR"), Forward)
+    assert answered(forwarding, "1.0.96.10.in-addr.arpa", "PTR") == ["NOERROR", "web.default.svc.cluster.local."]
+    assert answered(forwarding, "none.default.svc.cluster.local") == ["NXDOMAIN"]
+
+
+def test_channel_made_by_another_front_is_answered_on() -> None:
+    made = site(". {\n kubernetes cluster.local\n}", WEB)
+    channel = Channel("udp", "1")
+    for front in made.fronts:
+        front.adopt(channel)
+    made.mark_stale("of yesterday")
+    reply = parsed(made.fronts[0].respond(query("web.default.svc.cluster.local"), channel))
+    assert explained(reply) == [(3, "of yesterday")]
+
+
+BLOCKS = """
+.:0 {{
+    bind 127.0.0.1
+    forward . 127.0.0.1:{upstream}
+    log
+}}
+cluster.local:0 10.96.0.0/16 {{
+    bind 127.0.0.1
+    kubernetes cluster.local 10.96.0.0/16 {{
+        ttl 7
+    }}
+}}
+refused.test:0 {{
+    bind 127.0.0.1
+    kubernetes cluster.local 10.96.0.0/16 {{
+        ttl 7
+    }}
+    log . {{
+        class denial error
+    }}
+}}
+"""
+
+
+@pytest.fixture(scope="module", params=["1", "2"])
+def blocks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A process with three blocks on one port, before Knot."""
+    folder = tmp_path_factory.mktemp("blocks")
+    (folder / "web.yaml").write_text(
+        "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {clusterIP: 10.96.7.7}"
+    )
+    with knot(folder) as upstream:
+        (folder / "Corefile").write_text(BLOCKS.replace("/16 {{", "/16:0 {{", 1).format(upstream=upstream))
+        arguments = ["--conf", str(folder / "Corefile"), "--manifests", str(folder / "web.yaml")]
+        with minidns(*arguments, "--workers", request.param) as running:
+            yield running
+
+
+def test_blocks_of_a_process(blocks: Running) -> None:
+    assert len(blocks.listening) == 1
+    for _ in range(8):
+        assert blocks.ask("web.default.svc.cluster.local").answer[0].ttl == 7
+        assert blocks.addresses("a.example.test") == ["192.0.2.1"]
+        assert blocks.addresses("chain.example.test", "AAAA")[-1] == "middle.example.test."
+        assert "status: REFUSED" in blocks.dig("www.refused.test")
+        assert "web.default.svc.cluster.local." in blocks.dig("-x", "10.96.7.7")
+
+
+def test_query_log_of_the_blocks_that_ask_for_it(blocks: Running) -> None:
+    blocks.dig("logged.example.test")
+    blocks.dig("not-logged.default.svc.cluster.local")
+    blocks.dig("+nocookie", "+tcp", "logged.Refused.test", "TXT")
+    eventually(lambda: blocks.said("logged.example.test."))
+    eventually(lambda: blocks.said("logged.refused.test."))
+    assert not blocks.said("not-logged")
+    assert not blocks.said("dns.cluster.local")
+    line = next(line for line in blocks.lines if "logged.refused.test." in line)
+    assert re.fullmatch(
+        r'\[INFO\] 127\.0\.0\.1:\d+ - \d+ "TXT IN logged\.refused\.test\. tcp \d+ false \d+" '
+        r"REFUSED qr,rd \d+ 0\.\d+s",
+        line,
+    ), line

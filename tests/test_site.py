@@ -1,0 +1,165 @@
+"""The zones of a configuration: which there are, what feeds them, and what they say of themselves."""
+
+from __future__ import annotations
+
+import dns.rcode
+import pytest
+
+from minidns import corefile, names
+from minidns.config import Cluster, Config, Kubernetes, ServerBlock
+from minidns.front import BlockFront, Router
+from minidns.model import EndpointSlice, Kind, Namespace, Pod, Replaced, Service, Upserted
+from minidns.site import Site
+from minidns.values import Listen
+from minidns.watch import Event
+from tests.client import explained, parsed, query
+from tests.clusters import endpoints, headless, pod, service
+
+WEB = service("default/web", "10.96.0.1")
+DB = headless("default/db")
+DB_SLICE = endpoints("default/db-1", "10.1.0.1 host=db-0")
+
+
+def site(text: str) -> Site:
+    return Site(corefile.parse(text, env={}))
+
+
+def rcode(made: Site, name: str) -> str:
+    front = made.fronts[0]
+    return dns.rcode.to_text(parsed(front.respond(query(name), front.channel("tcp", "1"))).rcode())
+
+
+@pytest.mark.parametrize(
+    ("options", "kinds"),
+    [
+        ("", {Namespace, Service, EndpointSlice}),
+        ("pods insecure", {Namespace, Service, EndpointSlice}),
+        ("pods verified", {Namespace, Service, EndpointSlice, Pod}),
+        ("noendpoints", {Namespace, Service}),
+    ],
+)
+def test_kinds_that_are_followed(options: str, kinds: set[Kind]) -> None:
+    assert site(f". {{\n kubernetes cluster.local {{\n {options}\n }}\n}}").kinds == kinds
+
+
+def test_nothing_is_followed_for_upstreams_alone() -> None:
+    made = site(". {\n forward . 192.0.2.53\n}")
+    assert made.kinds == frozenset()
+    assert made.summary() == "no zone of its own"
+
+
+def test_blocks_that_answer_the_same_share_one_index() -> None:
+    text = "".join(
+        f"{zone} {{\n kubernetes cluster.local {{\n ttl {ttl}\n }}\n}}\n"
+        for zone, ttl in (("a", 5), ("b", 5), ("c", 6))
+    )
+    made = site(text)
+    assert len(made.fronts) == 3
+    assert [zone.settings.ttl for zone in made.zones] == [5, 6]
+    assert made.fronts[0].zones == made.fronts[1].zones != made.fronts[2].zones
+    made.publish([Upserted(WEB)])
+    assert [zone.cluster.service(WEB.key) for zone in made.zones] == [WEB, WEB]
+
+
+def test_reverse_zones_belong_to_the_first_zone() -> None:
+    made = site(". {\n kubernetes in-addr.arpa cluster.local k8s.test\n}")
+    assert [[names.to_text(origin) for origin in zone.origins] for zone in made.zones] == [
+        ["cluster.local.", "in-addr.arpa."],
+        ["k8s.test."],
+    ]
+
+
+def test_zones_get_only_what_they_want() -> None:
+    made = site("a {\n kubernetes cluster.local {\n noendpoints\n }\n}\nb {\n kubernetes cluster.local\n}")
+    made.publish([Replaced(EndpointSlice, (DB_SLICE,)), Upserted(DB), Upserted(pod("default/x", "10.1.0.1"))])
+    assert [len(zone.cluster.all(EndpointSlice)) for zone in made.zones] == [0, 1]
+    assert [len(zone.cluster.all(Pod)) for zone in made.zones] == [0, 0]
+    assert made.objects() == {Namespace: (), Service: (DB,), EndpointSlice: (DB_SLICE,)}
+
+
+def test_not_synced_is_not_empty() -> None:
+    made = site(". {\n kubernetes cluster.local\n}")
+    made.publish([Upserted(WEB)])
+    before = made.synced
+    assert rcode(made, "web.default.svc.cluster.local") == "SERVFAIL"
+    made.mark_synced()
+    assert (before, made.synced) == (False, True)
+    assert rcode(made, "web.default.svc.cluster.local") == "NOERROR"
+    assert rcode(made, "none.default.svc.cluster.local") == "NXDOMAIN"
+
+
+def test_stale_is_said_until_it_ends_and_by_renewed_fronts_too() -> None:
+    made = site(". {\n kubernetes cluster.local\n}")
+    made.publish([Upserted(WEB)])
+    made.mark_synced()
+
+    def said() -> list[tuple[int, str]]:
+        front = made.fronts[0]
+        return explained(parsed(front.respond(query("web.default.svc.cluster.local"), front.channel("udp", "1"))))
+
+    made.mark_stale("of yesterday")
+    assert said() == [(3, "of yesterday")]
+    before = made.fronts
+    made.renew_fronts()
+    assert made.fronts[0] is not before[0]
+    assert made.fronts[0].zones == before[0].zones
+    assert said() == [(3, "of yesterday")]
+    made.mark_stale("")
+    assert said() == []
+
+
+def test_front_of_each_address() -> None:
+    made = site(".:1 a.test:2 {\n kubernetes cluster.local\n}\nb.test:2 {\n kubernetes cluster.local\n}")
+    found = {str(listen): type(front) for listen, front in made.by_address().items()}
+    assert found == {":1": BlockFront, ":2": Router}
+
+
+def test_one_block_that_is_not_for_every_name_is_behind_a_router() -> None:
+    (front,) = site("cluster.local {\n kubernetes cluster.local\n}").by_address().values()
+    assert isinstance(front, Router)
+
+
+def test_watchers_hear_of_every_change_that_makes_a_difference() -> None:
+    made = site("a {\n kubernetes cluster.local\n}\nb {\n kubernetes cluster.local {\n ttl 9\n }\n}")
+    events: list[Event] = []
+    made.watchers.append(events.append)
+    made.publish([Upserted(WEB), Upserted(WEB)])
+    made.publish([Replaced(Service, (WEB,))])
+    assert len(events) == 1
+    assert "web.default.svc.cluster.local" in repr(events[0])
+    made.publish([Replaced(Service, ())])
+    assert len(events) == 2
+
+
+def test_namespaces_that_labels_leave_out_have_no_names() -> None:
+    blocks = (ServerBlock(kubernetes=Kubernetes()),)
+    made = Site(Config(servers=blocks, source=Cluster(namespace_labels="shown=yes")))
+    made.publish([Upserted(Namespace("default")), Upserted(WEB), Upserted(service("hidden/web", "10.96.0.2"))])
+    made.mark_synced()
+    assert rcode(made, "web.default.svc.cluster.local") == "NOERROR"
+    assert rcode(made, "web.hidden.svc.cluster.local") == "NXDOMAIN"
+
+
+def test_summary_counts() -> None:
+    made = site(". {\n kubernetes cluster.local\n}")
+    made.publish([Upserted(Namespace("default")), Upserted(WEB), Upserted(DB), Upserted(DB_SLICE)])
+    assert made.summary().startswith("cluster.local.: 2 Services, 1 EndpointSlices, 1 Namespaces, ")
+
+
+def test_explanations() -> None:
+    made = site(". {\n kubernetes cluster.local\n}")
+    made.publish([Upserted(WEB)])
+    made.mark_synced()
+    assert made.explain({"name": "web.default.svc.cluster.local"}).resolves
+    assert made.explain({"name": "web", "from": "default", "type": "A"}).resolves
+    assert made.explain({"name": "none.default.svc.cluster.local", "type": "SRV"}).resolves is False
+    for wrong in ({"name": "a..b"}, {"name": "a", "type": "NO"}, {}, {"name": "a", "from": "b", "ndots": "x"}):
+        with pytest.raises(ValueError, match=r"."):
+            made.explain(wrong)
+    with pytest.raises(ValueError, match="every name is forwarded"):
+        site(". {\n forward . 192.0.2.53\n}").explain({"name": "web"})
+
+
+def test_listen_addresses_are_those_of_the_blocks() -> None:
+    made = site(".:5 {\n bind 127.0.0.1 ::1\n kubernetes cluster.local\n}")
+    assert set(made.by_address()) == {Listen("127.0.0.1", 5), Listen("::1", 5)}
