@@ -23,6 +23,8 @@ _SOA_TIMERS = (7200, 1800, 86400)
 _FAMILIES = ((4, records.A), (16, records.AAAA))
 #: Aliases of aliases that are followed; the number that resolvers commonly give up at.
 _LONGEST_CHAIN = 16
+#: Bytes of a message over TCP.
+_LARGEST = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,11 @@ def _ns(zone: Zone, origin: Name) -> Rrset:
 
 
 def _additional(zone: Zone, rrset: Rrset) -> tuple[Rrset, ...]:
-    """The addresses of the targets, of the families that have the port."""
+    """The addresses of the targets, of the families that have the port; none of them where the answer alone fills any
+    message, so that 10,000 targets are not looked up for nothing."""
     targets: dict[Name, set[int]] = {}
+    if sum(map(len, rrset.rdata)) > _LARGEST:
+        return ()
     if rrset.type == records.SRV:
         targets = schema.targets(zone.nodes[rrset.owner].parts, rrset.owner)
     elif rrset.type == records.NS:

@@ -362,10 +362,10 @@ def fit(ready: Ready, profile: Profile, room: int, *, recursion: bool, udp: bool
 def _some(ready: Ready, room: int) -> tuple[bytes, int]:
     """Records of the answer section from `turn` on, around the end, as many as fit, and how many they are."""
     ends = ready.ends
-    starts = (0, *ends[:-1])
     first = ready.turn % len(ends)
-    last = bisect_right(ends, starts[first] + room)
-    body = ready.body[starts[first] : ends[last - 1]] if last > first else b""
+    start = ends[first - 1] if first else 0
+    last = bisect_right(ends, start + room)
+    body = ready.body[start : ends[last - 1]] if last > first else b""
     count = max(0, last - first)
     if last == len(ends):
         again = min(bisect_right(ends, room - len(body)), first)

@@ -70,4 +70,6 @@ def presentation(section: list[dns.rrset.RRset]) -> list[str]:
 
 def explained(message: dns.message.Message) -> list[tuple[int, str]]:
     """Code and text of the Extended DNS Errors of a message."""
-    return [(int(option.code), option.text or "") for option in message.options if isinstance(option, dns.edns.EDEOption)]
+    return [
+        (int(option.code), option.text or "") for option in message.options if isinstance(option, dns.edns.EDEOption)
+    ]

@@ -723,3 +723,12 @@ def test_where_a_chain_leads_out_of_the_zone() -> None:
     assert found.outside == names.from_text("example.com")
     assert len(found.answer) == 2
     assert answers.answer(zone, names.from_text("a.default.svc.cluster.local"), 5).outside is None
+
+
+@pytest.mark.parametrize(("count", "additional"), [(900, True), (2000, False)])
+def test_targets_of_an_answer_that_fills_any_message_are_not_looked_up(count: int, additional: bool) -> None:
+    members = (f"10.1.{number >> 8}.{number & 255}" for number in range(count))
+    zone = zone_of(headless("default/db"), endpoints("default/db-1", *members, ports="x:1"))
+    found = answers.answer(zone, names.from_text("db.default.svc.cluster.local"), 33)
+    assert len(found.answer[0].rdata) == count
+    assert len(found.additional) == (count if additional else 0)
