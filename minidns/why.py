@@ -17,7 +17,7 @@ class Why(Enum):
 
     RECORDS = "records of the type asked for"
     ALIAS = "an ExternalName Service"
-    ALIAS_LOOP = "an ExternalName Service that leads back to itself"
+    ALIAS_LOOP = "an ExternalName Service that leads into a loop of aliases"
     ALIAS_TARGET = "an ExternalName Service whose target has no such record"
     NO_TYPE = "the name exists, without this type"
     OTHER_FAMILY = "the name has addresses of the other family only"
@@ -54,7 +54,7 @@ class Why(Enum):
 
 #: What is said of each reason; {service} and the like are filled in by `_sentence`. Records need no words.
 _SENTENCES = {
-    Why.ALIAS_LOOP: "ExternalName {service} leads back to itself",
+    Why.ALIAS_LOOP: "the aliases that ExternalName {service} leads to never end",
     Why.ALIAS_TARGET: "the target of ExternalName {service} has no such record",
     Why.NO_TYPE: "{subject} has no such record here, only {others}",
     Why.OTHER_FAMILY: "{subject} has {others} addresses only",

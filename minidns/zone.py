@@ -102,8 +102,8 @@ class Zone:
         return name
 
     def origin(self, name: Name) -> Name | None:
-        """The origin of the zone that holds `name`."""
-        return next((origin for origin in self.origins if names.is_below(name, origin)), None)
+        """The origin of the zone that holds `name`: the longest, where one is below another."""
+        return max((origin for origin in self.origins if names.is_below(name, origin)), key=len, default=None)
 
     def _versions(self, change: Change) -> Iterator[tuple[Object | None, Object | None]]:
         """(before, after) of each object that the change makes different."""
