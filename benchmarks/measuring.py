@@ -17,8 +17,8 @@ from benchmarks.works import Work
 from minidns import bench
 
 ROUNDS = 5
-#: Latency is measured at this share of the reached rate. So many questions may wait for an answer then: dnsperf sends all
-#: of them at once at the start, and a socket's receive buffer holds 277 by default.
+#: Latency is measured at this share of the reached rate. So many questions may wait for an answer then: dnsperf sends
+#: all of them at once at the start, and a socket's receive buffer holds 277 by default.
 LOAD, OUTSTANDING = 0.8, 250
 
 

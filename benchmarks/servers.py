@@ -88,7 +88,10 @@ class Minidns:
         """The zone file of the cluster."""
         command = [self.python, "-m", "minidns", "zone", "--kubeconfig", str(kubeconfig), "--ttl", "30"]
         command += ["--log", "warning"]
-        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        ended = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+        if ended.returncode:
+            raise StartError("`minidns zone` failed")
+        return ended.stdout
 
     @contextmanager
     def running(self, folder: Path, kubeconfig: Path) -> Iterator[Server]:
