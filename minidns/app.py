@@ -64,9 +64,8 @@ class App:
             self._generation = await Generation.open(self.config, int(time.time()))
             stack.push_async_callback(lambda: self._generation.close())
             site = self._generation.site
-            self._serving = (
-                Serving(site) if self._workers == 1 else Workers(site, self._workers, before=self._probe_loops)
-            )
+            before = self._probe_loops if any(front.probe for front in site.fronts) else None
+            self._serving = Serving(site) if self._workers == 1 else Workers(site, self._workers, before=before)
             await self._serving.start()
             self._generation.answering = self._serving
             stack.push_async_callback(self._serving.stop)
@@ -98,7 +97,8 @@ class App:
                     return
                 await self._change_to(config)
             except Exception as error:
-                log.error("the configuration stays as it was: %s", error, exc_info=not isinstance(error, _OF_PEOPLE))
+                why = (error.strerror if isinstance(error, OSError) else None) or error
+                log.error("the configuration stays as it was: %s", why, exc_info=not isinstance(error, _OF_PEOPLE))
                 return
             log.info("answering by the new configuration")
 

@@ -15,7 +15,7 @@ import pytest
 
 from minidns.metrics import Timing
 from minidns.responder import Channel, Forward, Responder
-from minidns.server.tcp import BATCH, PENDING, TcpServer
+from minidns.server.tcp import BATCH, PENDING, TcpServer, bind
 from tests.client import parsed, query
 from tests.clusters import endpoints, headless, service, zone_of
 
@@ -66,7 +66,7 @@ async def serving(
     server = TcpServer(
         channel, answers.respond, (upstream or Upstream()).resolve, Timing(), idle=idle, connections=connections
     )
-    await server.start(host, 0, socket.AF_INET6 if ":" in host else socket.AF_INET, shared=False)
+    await server.start(bind(host, 0, socket.AF_INET6 if ":" in host else socket.AF_INET, shared=False))
     try:
         async with asyncio.timeout(DEADLINE):
             yield server

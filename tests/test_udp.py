@@ -15,7 +15,7 @@ import pytest
 from minidns.metrics import Timing
 from minidns.responder import Channel, Forward, Responder
 from minidns.server import udp
-from minidns.server.tcp import TcpServer
+from minidns.server.tcp import TcpServer, bind
 from minidns.server.udp import BATCH, Resolve, Respond, UdpServer
 from tests.client import parsed, query
 from tests.clusters import service, zone_of
@@ -204,7 +204,7 @@ async def test_a_flood_leaves_tcp_and_timers_their_turn() -> None:
     packets = BATCH * 6  # a receive buffer of the kernel's default size holds 500
     async with serving(start=False) as some:
         tcp = TcpServer(some.responder.channel("tcp", "1"), some.responder.respond, Upstream().resolve, Timing())
-        await tcp.start("127.0.0.1", 0, socket.AF_INET, shared=False)
+        await tcp.start(bind("127.0.0.1", 0, socket.AF_INET, shared=False))
         reader, writer = await asyncio.open_connection("127.0.0.1", tcp.port)
         turns: list[int] = []
         loop = asyncio.get_running_loop()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import socket
 from collections.abc import Callable
 
 from minidns.metrics import Timing
 from minidns.responder import Channel
-from minidns.server import udp
+from minidns.server import tcp, udp
 from minidns.server.tcp import TcpServer
 from minidns.server.udp import Observe, Resolve, Respond, UdpServer
 from minidns.values import Listen
@@ -26,62 +25,89 @@ MakeChannel = Callable[[str, str], Channel]
 
 
 class Listening:
-    """The sockets of one `Listen`, from `start` to `stop`.
+    """The sockets of one `Listen`: `open`, then `start` and `stop`, or `close` if others use them.
 
-    shared: other processes listen there too (SO_REUSEPORT). timings: how long answers took, by transport.
+    shared: other sockets are bound to the same port (SO_REUSEPORT). timings: how long answers took, by transport.
     """
 
     def __init__(self, listen: Listen, *, shared: bool = False) -> None:
         self._listen = listen
         self._shared = shared
+        self._sockets: list[tuple[socket.socket, socket.socket, str]] = []
         self._servers: list[UdpServer | TcpServer] = []
         self.timings = {"udp": Timing(), "tcp": Timing()}
         self.port = listen.port
 
+    def open(self) -> None:
+        """Bind: what comes in from now on waits for `start`. Raises OSError, which names the address."""
+        for attempt in range(_TRIES):
+            try:
+                self._bind()
+                return
+            except OSError as error:
+                self.close()
+                self.port = self._listen.port
+                if self._listen.port or error.errno != errno.EADDRINUSE or attempt == _TRIES - 1:
+                    raise OSError(error.errno, f"cannot listen on {self._listen}: {error.strerror}") from error
+
     async def start(
         self, respond: Respond, resolve: Resolve, channel: MakeChannel, observe: Observe | None = None
     ) -> None:
-        """Bind, and answer from now on. Raises OSError, which names the address."""
-        for attempt in range(_TRIES):
-            try:
-                await self._bind(respond, resolve, channel, observe)
-                return
-            except OSError as error:
-                await self.stop()
-                self.port = self._listen.port
-                if self._listen.port or error.errno != errno.EADDRINUSE or attempt == _TRIES - 1:
-                    why = os.strerror(error.errno or 0)  # asyncio's own text names the address once more
-                    raise OSError(error.errno, f"cannot listen on {self._listen}: {why}") from error
+        """Answer from now on."""
+        for udp_socket, tcp_socket, family in self._sockets:
+            server = UdpServer(udp_socket, channel("udp", family), respond, resolve, self.timings["udp"], observe)
+            server.start()
+            tcp_server = TcpServer(channel("tcp", family), respond, resolve, self.timings["tcp"], observe=observe)
+            await tcp_server.start(tcp_socket)
+            self._servers += (server, tcp_server)
 
     async def stop(self) -> None:
         """Answer what has arrived, then close."""
         for server in self._servers:
             await server.stop()
         self._servers.clear()
+        self.close()
 
     def serve(self, respond: Respond, resolve: Resolve, channel: MakeChannel, observe: Observe | None = None) -> None:
         """Answer with something else from the next packet on; the sockets stay."""
         for server in self._servers:
             server.serve(respond, resolve, channel(server.channel.transport, server.channel.family), observe)
 
-    async def _bind(self, respond: Respond, resolve: Resolve, channel: MakeChannel, observe: Observe | None) -> None:
-        bound = 0
+    def copy(self) -> Listening:
+        """The same sockets once more, to be stopped without closing these."""
+        made = Listening(self._listen, shared=self._shared)
+        made._sockets = [(one.dup(), other.dup(), family) for one, other, family in self._sockets]
+        made.port = self.port
+        return made
+
+    def close(self) -> None:
+        """Close the sockets here; where another process has them, they stay open there."""
+        for udp_socket, tcp_socket, _ in self._sockets:
+            udp_socket.close()
+            tcp_socket.close()
+        self._sockets.clear()
+
+    @property
+    def numbers(self) -> list[int]:
+        """The file descriptors."""
+        return [sock.fileno() for one, other, _ in self._sockets for sock in (one, other)]
+
+    def _bind(self) -> None:
         for host, family, number in self._hosts():
             try:
-                sock = udp.bind(host, self.port, family, shared=self._shared)
+                udp_socket = udp.bind(host, self.port, family, shared=self._shared)
             except OSError as error:
-                if bound and error.errno in _NO_FAMILY:
+                if self._sockets and error.errno in _NO_FAMILY:
                     log.info("%s: no IPv6 here, IPv4 only", self._listen)
                     continue
                 raise
-            server = UdpServer(sock, channel("udp", number), respond, resolve, self.timings["udp"], observe)
-            server.start()
-            self._servers.append(server)
-            self.port = server.port
-            tcp = TcpServer(channel("tcp", number), respond, resolve, self.timings["tcp"], observe=observe)
-            self._servers.append(tcp)
-            await tcp.start(host, self.port, family, shared=self._shared)
-            bound += 1
+            self.port = udp_socket.getsockname()[1]
+            try:
+                tcp_socket = tcp.bind(host, self.port, family, shared=self._shared)
+            except OSError:
+                udp_socket.close()
+                raise
+            self._sockets.append((udp_socket, tcp_socket, number))
 
     def _hosts(self) -> list[tuple[str, socket.AddressFamily, str]]:
         """(address, family, the family's number in metrics) of each pair of sockets."""

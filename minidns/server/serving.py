@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
+from minidns.front import Front
 from minidns.metrics import Report, Timing
 from minidns.model import Change
 from minidns.responder import Channel
@@ -18,13 +19,12 @@ log = logging.getLogger(__name__)
 class Serving:
     """The sockets of a site, from `start` to `stop`.
 
-    shared: other processes listen on the same ports (SO_REUSEPORT). ports: those that port 0 has become there.
+    opened: addresses whose sockets are open already.
     """
 
-    def __init__(self, site: Site, *, shared: bool = False, ports: Mapping[Listen, int] | None = None) -> None:
+    def __init__(self, site: Site, *, opened: Mapping[Listen, Listening] | None = None) -> None:
         self.site = site
-        self._shared = shared
-        self._known = ports or {}
+        self._opened = opened or {}
         self._listening: dict[Listen, Listening] = {}
         self._channels: list[tuple[str, Channel]] = []
         self._timings: list[tuple[str, dict[str, Timing]]] = []
@@ -33,10 +33,7 @@ class Serving:
         """Open every socket and answer. Raises OSError, naming the address, with every socket closed again."""
         try:
             for listen, front in self.site.by_address().items():
-                listening = self._open(listen)
-                server = f"dns://{listen}"
-                await listening.start(front.respond, front.resolve, self._counted(server, front.channel), front.observe)
-                self._listening[listen] = listening
+                self._listening[listen] = await self._listen(listen, front)
         except OSError:
             await self.stop()
             raise
@@ -50,10 +47,7 @@ class Serving:
         added: dict[Listen, Listening] = {}
         try:
             for listen in fronts.keys() - self._listening.keys():
-                added[listen] = self._open(listen)
-                front = fronts[listen]
-                counted = self._counted(f"dns://{listen}", front.channel)
-                await added[listen].start(front.respond, front.resolve, counted, front.observe)
+                added[listen] = await self._listen(listen, fronts[listen])
         except OSError:
             for listening in added.values():
                 await listening.stop()
@@ -111,9 +105,13 @@ class Serving:
                     report.gauges["coredns_cache_entries", (*labels, ("type", kind))] = count
         return report
 
-    def _open(self, listen: Listen) -> Listening:
-        listening = Listening(Listen(listen.host, self._known.get(listen, listen.port)), shared=self._shared)
-        self._timings.append((f"dns://{listen}", listening.timings))
+    async def _listen(self, listen: Listen, front: Front) -> Listening:
+        listening = self._opened.get(listen) or Listening(listen)
+        if listen not in self._opened:
+            listening.open()
+        server = f"dns://{listen}"
+        self._timings.append((server, listening.timings))
+        await listening.start(front.respond, front.resolve, self._counted(server, front.channel), front.observe)
         return listening
 
     def _counted(self, server: str, channel: MakeChannel) -> MakeChannel:

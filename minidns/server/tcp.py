@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Coroutine
 from time import perf_counter
 from typing import Any, cast
@@ -18,10 +19,30 @@ log = logging.getLogger(__name__)
 BATCH = 32
 #: Seconds without a whole query after which a connection is closed (RFC 7766, 6.2.3: "of the order of a few seconds").
 IDLE = 10.0
+#: Connections that may wait to be accepted.
+BACKLOG = 1024
 #: Connections at once per listening socket. One more is closed at once.
 CONNECTIONS = 1000
 #: Queries of one connection that wait for an upstream. More are not read until some are answered.
 PENDING = 100
+
+
+def bind(host: str, port: int, family: socket.AddressFamily, *, shared: bool) -> socket.socket:
+    """A listening, non-blocking socket. `shared`: others listen on the same port (SO_REUSEPORT). Raises OSError."""
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 class TcpServer:
@@ -48,12 +69,10 @@ class TcpServer:
         self._connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
 
-    async def start(self, host: str, port: int, family: int, *, shared: bool) -> None:
-        """Listen. `shared`: other workers listen on the same port (SO_REUSEPORT). Raises OSError."""
+    async def start(self, sock: socket.socket) -> None:
+        """Accept connections from a listening socket, which is closed by `stop`."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: _Connection(self), host, port, family=family, reuse_port=shared or None, backlog=1024
-        )
+        self._server = await loop.create_server(lambda: _Connection(self), sock=sock, backlog=BACKLOG)
 
     def serve(self, respond: Respond, resolve: Resolve, channel: Channel, observe: Observe | None = None) -> None:
         """Answer with something else from the next query on; connections stay."""

@@ -2,6 +2,8 @@
 
 A worker is a fork of the watching process: it begins with the zone as it is then, shares that memory, and from there on
 gets every change over a socket pair. One that ends is replaced by another fork, which needs nothing from the others.
+The watching process opens the sockets, a set for each worker, and keeps them: what comes in between the end of one
+worker and the start of the next waits there, so nothing is lost, neither by a fault nor by a new configuration.
 One that does not keep up is ended: the watcher never waits. When the watching process ends, its workers see the end of
 their feed and drain.
 """
@@ -12,29 +14,29 @@ import asyncio
 import gc
 import logging
 import os
-import pickle
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, NoReturn
+from time import monotonic
+from typing import Any
 
 from minidns.metrics import Report
 from minidns.model import Change
+from minidns.server.listening import Listening
 from minidns.server.serving import Serving
+from minidns.server.worker import BEHIND, become_worker, frame, read
 from minidns.site import Site
 from minidns.values import Listen
 
 log = logging.getLogger(__name__)
 
-#: Bytes of changes that a worker may be behind before it is ended and replaced.
-BEHIND = 64 << 20
 #: Seconds that a worker gets to open its sockets, and to answer what it has read at the end; and to report.
 PATIENCE = 5.0
 REPORT_PATIENCE = 1.0
-#: Seconds before a worker that ended is replaced, so that one which cannot start does not keep a core busy.
-PAUSE = 0.2
+#: Seconds from the start of a worker to that of its successor at least: one that cannot start keeps no core busy.
+PAUSE = 0.5
 
 
 class Workers:
@@ -47,7 +49,7 @@ class Workers:
         self._site = site
         self._count = count
         self._before = before
-        self._ports: dict[Listen, int] = {}
+        self._slots: list[dict[Listen, Listening]] = [{} for _ in range(count)]
         self._workers: set[_Worker] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -56,16 +58,19 @@ class Workers:
         self.restarts = 0
 
     async def start(self) -> None:
-        """Open the ports here first, so that an error is ours to tell and free ports are known, then fork."""
-        here = Serving(self._site, shared=True)
-        await here.start()
-        try:
-            self._ports = here.ports
-            if self._before:
+        """Open the sockets and fork. Raises OSError, which names the address."""
+        self._open(self._site)
+        if self._before:
+            copies = [{listen: one.copy() for listen, one in slot.items()} for slot in self._slots]
+            here = [Serving(self._site, opened=opened) for opened in copies]
+            try:
+                for serving in here:
+                    await serving.start()
                 await self._before()
-            await self._fork_all()
-        finally:
-            await here.stop()
+            finally:
+                for serving in here:
+                    await serving.stop()
+        await self._fork_all()
 
     async def replace(self, site: Site) -> None:
         """Answer from another site: with new workers, before the old ones end."""
@@ -73,18 +78,31 @@ class Workers:
             await self._replace(site)
 
     async def _replace(self, site: Site) -> None:
-        old_site, old = self._site, set(self._workers)
+        self._open(site)
         self._site = site
-        here = Serving(site, shared=True, ports=self._ports)
-        try:
-            await here.start()
-        except OSError:
-            self._site = old_site
-            raise
-        self._ports = here.ports
+        old = set(self._workers)
         await self._fork_all()
         self._workers -= old
-        await asyncio.gather(here.stop(), *(worker.end() for worker in old))
+        await asyncio.gather(*(worker.end() for worker in old))
+        for slot in self._slots:
+            for listen in slot.keys() - site.by_address().keys():
+                slot.pop(listen).close()
+
+    def _open(self, site: Site) -> None:
+        """Open the sockets that are not open yet, for each worker. Raises OSError; then everything is as it was."""
+        added: list[tuple[dict[Listen, Listening], Listen]] = []
+        try:
+            for slot in self._slots:
+                for listen in site.by_address().keys() - slot.keys():
+                    first = self._slots[0].get(listen)
+                    listening = Listening(Listen(listen.host, first.port) if first else listen, shared=True)
+                    listening.open()
+                    slot[listen] = listening
+                    added.append((slot, listen))
+        except OSError:
+            for slot, listen in added:
+                slot.pop(listen).close()
+            raise
 
     async def stop(self) -> None:
         """Let every worker answer what it has read, and wait for all."""
@@ -93,11 +111,14 @@ class Workers:
             task.cancel()
         await asyncio.gather(*(worker.end() for worker in self._workers))
         self._workers.clear()
+        for slot in self._slots:
+            for listening in slot.values():
+                listening.close()
 
     @property
     def addresses(self) -> list[Listen]:
         """Where answers are to be had."""
-        return [Listen(listen.host, port) for listen, port in self._ports.items()]
+        return [Listen(listen.host, self._slots[0][listen].port) for listen in self._site.by_address()]
 
     @property
     def processes(self) -> list[int]:
@@ -110,10 +131,10 @@ class Workers:
         Before the first sync there is nothing to tell: workers say so, and those that follow them have it all.
         """
         if site.synced:
-            frame = _frame(("publish", list(changes)))
+            message = frame(("publish", list(changes)))
             for worker in self._workers:
                 if worker.site is site:
-                    worker.send(frame)
+                    worker.send(message)
 
     def mark_synced(self, site: Site) -> None:
         """Answer with workers that share what the first full list has made."""
@@ -138,17 +159,18 @@ class Workers:
         # What is frozen is not traversed, hence not written to and not copied, by a collection in a worker.
         gc.collect()
         gc.freeze()
-        workers = [await self._fork() for _ in range(self._count)]
+        workers = [await self._fork(slot) for slot in range(self._count)]
         await asyncio.gather(*(worker.listening() for worker in workers))
 
-    async def _fork(self) -> _Worker:
+    async def _fork(self, slot: int) -> _Worker:
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
-            _become_worker(self._site, theirs, self._ports)
+            opened = self._slots[slot]
+            become_worker(self._site, theirs, {listen: opened[listen] for listen in self._site.by_address()})
         theirs.close()
         ours.setblocking(False)
-        worker = _Worker(pid, self._site, self._ended)
+        worker = _Worker(pid, slot, self._site, self._ended)
         # Known before anything is awaited: it has all that was published until the fork, and is sent all after it.
         self._workers.add(worker)
         await worker.connect(ours)
@@ -159,7 +181,7 @@ class Workers:
         if worker in self._workers and not self._stopping:
             self._workers.discard(worker)
             log.error("worker %d ended, starting another", worker.pid)
-            self._later(self._replace_one())
+            self._later(self._replace_one(worker))
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -171,19 +193,21 @@ class Workers:
         if not task.cancelled() and (error := task.exception()):
             log.error("workers: %s", error, exc_info=error)
 
-    async def _replace_one(self) -> None:
-        await asyncio.sleep(PAUSE)
+    async def _replace_one(self, ended: _Worker) -> None:
+        await asyncio.sleep(ended.started + PAUSE - monotonic())
         async with self._changing:
-            if len(self._workers) < self._count:
+            if all(worker.slot != ended.slot for worker in self._workers):
                 self.restarts += 1
-                await self._fork()
+                await self._fork(ended.slot)
 
 
 class _Worker:
     """The watching process's end of one worker. last: what it counted, as far as it has said."""
 
-    def __init__(self, pid: int, site: Site, ended: Callable[[_Worker], None]) -> None:
+    def __init__(self, pid: int, slot: int, site: Site, ended: Callable[[_Worker], None]) -> None:
         self.pid = pid
+        self.slot = slot
+        self.started = monotonic()
         self.site = site
         self.last = Report()
         self._ended = ended
@@ -200,15 +224,15 @@ class _Worker:
         self._early.clear()
         self._task = asyncio.create_task(self._listen(reader))
 
-    def send(self, frame: bytes) -> None:
+    def send(self, message: bytes) -> None:
         """Never waits. A worker that is too far behind is ended; another will have the whole state."""
         if self._writer is None:
-            self._early.append(frame)
+            self._early.append(message)
         elif self._writer.transport.get_write_buffer_size() > BEHIND:
             log.error("worker %d does not keep up", self.pid)
             self._kill()
         else:
-            self._writer.write(frame)
+            self._writer.write(message)
 
     async def listening(self) -> None:
         """Wait until its sockets are open, or it has ended."""
@@ -218,7 +242,7 @@ class _Worker:
     async def report(self) -> Report:
         """What it counted; when it does not answer in time, what it said the last time."""
         self._reported.clear()
-        self.send(_frame(("report",)))
+        self.send(frame(("report",)))
         with suppress(TimeoutError):
             await asyncio.wait_for(self._reported.wait(), REPORT_PATIENCE)
         return self.last
@@ -239,7 +263,7 @@ class _Worker:
         """Take in what the worker says until it has ended."""
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
-                said = await _read(reader)
+                said = await read(reader)
                 if isinstance(said, Report):
                     self.last = said
                     self._reported.set()
@@ -272,74 +296,3 @@ async def _end_of(pid: int) -> None:
 
 def _reap(pid: int) -> None:
     os.waitpid(pid, 0)
-
-
-def _frame(message: object) -> bytes:
-    data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-    return len(data).to_bytes(4, "big") + data
-
-
-async def _read(reader: asyncio.StreamReader) -> Any:
-    """Both ends are this program, and nobody else has the socket: unpickling is safe."""
-    length = int.from_bytes(await reader.readexactly(4), "big")
-    return pickle.loads(await reader.readexactly(length))
-
-
-def _become_worker(site: Site, feed: socket.socket, ports: dict[Listen, int]) -> NoReturn:
-    """What a fork does. It never returns into the watching process's code, and runs none of its clean-up."""
-    code = 1
-    try:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: the watcher tells us to stop
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        _close_all_but(feed.fileno())
-        asyncio.run(_work(site, feed, ports))
-        code = 0
-    except BaseException:
-        log.exception("worker %d", os.getpid())
-    finally:
-        os._exit(code)
-
-
-def _close_all_but(kept: int) -> None:
-    """Connections of the watching process that stayed open here would stay open after it has closed them.
-
-    Their numbers stay taken: an object that closes its number when it goes must not close one of ours.
-    """
-    null = os.open(os.devnull, os.O_RDWR)
-    for name in os.listdir("/proc/self/fd"):
-        number = int(name)
-        if number > 2 and number not in (kept, null):
-            with suppress(OSError):
-                os.dup2(null, number)
-
-
-async def _work(site: Site, feed: socket.socket, ports: dict[Listen, int]) -> None:
-    site.renew_fronts()
-    serving = Serving(site, shared=True, ports=ports)
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    feed.setblocking(False)
-    reader, writer = await asyncio.open_connection(sock=feed, limit=BEHIND)
-    await serving.start()
-    writer.write(_frame("listening"))
-    following = asyncio.create_task(_follow(site, serving, reader, writer))
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait((following, stopped), return_when=asyncio.FIRST_COMPLETED)
-    await serving.stop()
-    if not following.done() or not following.exception():
-        writer.write(_frame(await serving.report()))
-        with suppress(ConnectionError):
-            await writer.drain()
-    if following.done():
-        following.result()
-
-
-async def _follow(site: Site, serving: Serving, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(asyncio.IncompleteReadError):
-        while True:
-            match await _read(reader):
-                case ("publish", changes):
-                    site.publish(changes)
-                case ("report",):
-                    writer.write(_frame(await serving.report()))
