@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from minidns import __version__, corefile, explain
+from minidns import __version__, bench, corefile, explain
 from minidns import commands as commands_
 from minidns.config import (
     DEFAULT_ZONES,
@@ -106,6 +106,10 @@ def _parser() -> argparse.ArgumentParser:
         _add_zone(command)
     status = _command(commands, "status", commands_.status_command, "print the state of a running server")
     status.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"of that server ({ADMIN})")
+    bench_ = _command(
+        commands, "bench", bench.run, "measure a server with dnsperf, asking for the names of a live zone"
+    )
+    bench.add_arguments(bench_)
     check = _command(commands, "check", _check, "say what a Corefile means, or what is wrong with it")
     check.add_argument("file", type=Path)
     return parser
