@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from minidns import __version__, explain, metrics, names, watch, zonefile
-from minidns.config import Config
+from minidns.config import Cluster, Config
 from minidns.generation import Answering, Generation, settle
 from minidns.metrics import Report
 from minidns.server import admin
@@ -27,8 +27,6 @@ from minidns.values import ConfigError, Listen
 
 log = logging.getLogger(__name__)
 
-#: Seconds that another API server gets for its first full list when the configuration changes to it.
-PATIENCE = 30.0
 #: Errors whose text is for people.
 _OF_PEOPLE = (ConfigError, ConnectError, ManifestError, OSError)
 
@@ -256,14 +254,14 @@ def _endpoints(config: Config) -> dict[Listen, tuple[str, ...]]:
 
 async def _first_list(generation: Generation) -> None:
     """Wait until there is something to answer from. Raises ConnectError."""
-    source = generation.source
-    if source is None or generation.site.synced:
+    source, options = generation.source, generation.config.source
+    if source is None or generation.site.synced or not isinstance(options, Cluster):
         return
     try:
-        await asyncio.wait_for(source.synced.wait(), PATIENCE)
+        await asyncio.wait_for(source.synced.wait(), options.startup_timeout)
     except TimeoutError:
         why = source.problem()[0] or "no full list yet"
-        raise ConnectError(f"{source.origin}: {why} after {PATIENCE:g} s") from None
+        raise ConnectError(f"{source.origin}: {why} after {options.startup_timeout:g} s") from None
 
 
 async def serve(config: Config, reread: Reread | None = None) -> bool:

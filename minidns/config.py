@@ -61,8 +61,8 @@ class Cluster:
     `labels` selects Services and EndpointSlices, `namespace_labels` namespaces; both are label selectors as
     the API takes them, "" selects all. `namespaces` names the only namespaces that are served, all when
     empty.
-    `startup_timeout` is how long a start waits for the first sync before it answers (SERVFAIL in the zone)
-    anyway.
+    `startup_timeout`: seconds that the first full list may take when a running server changes to this one; until
+    then it answers from the one before. A start answers at once, in the zone with SERVFAIL until there is a list.
     """
 
     kubeconfig: Path | None = None

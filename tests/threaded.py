@@ -51,6 +51,7 @@ class ThreadedApiServer:
 
     def close(self) -> None:
         self.stop()
+        self._run(_cancel_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE)
         self._loop.close()
@@ -74,6 +75,13 @@ class ThreadedApiServer:
 
 async def _made() -> ApiServer:
     return ApiServer()
+
+
+async def _cancel_all() -> None:
+    if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 @contextmanager
