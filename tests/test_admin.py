@@ -123,3 +123,4 @@ async def test_watchers_do_not_hold_up_the_end(client: aiohttp.ClientSession) ->
             await response.content.readline()
         with suppress(aiohttp.ClientError):
             assert await response.content.read() == b"\n"
+        response.close()
