@@ -12,11 +12,13 @@ import dns.rcode
 import pytest
 
 from tests.apiserver import Fault, recorded_events
+from tests.neighbours import free_port, knot
 from tests.running import Running, eventually, minidns
 from tests.test_parity import Case, Seen, explained, presentation, recorded, state
 from tests.threaded import ThreadedApiServer, api_server, endpoints, namespace, service
 
 WEB = "web.default.svc.cluster.local"
+KUBEADM = Path(__file__).parent / "data" / "corefiles" / "kubeadm.Corefile"
 
 
 @pytest.fixture
@@ -187,3 +189,38 @@ def test_kubeconfig_of_the_environment(api: ThreadedApiServer, tmp_path: Path) -
     with minidns(environ=environ) as running:
         eventually(lambda: running.addresses(WEB))
         assert running.said(f"API server {api.url}, from kubeconfig {tmp_path / 'kubeconfig'}")
+
+
+def test_corefile_of_kubeadm(api: ThreadedApiServer, tmp_path: Path) -> None:
+    """As it is installed, but for ports, for where the API server is, and for the upstream."""
+    api.put("services", service("outside", type="ExternalName", externalName="chain.example.test"))
+    with knot(tmp_path) as upstream:
+        text = KUBEADM.read_text()
+        for old, new in (
+            (".:53 {", ".:0 {\n    bind 127.0.0.1"),
+            ("health {", "health 127.0.0.1:0 {"),
+            ("lameduck 5s", "lameduck 0s"),
+            ("    ready\n", f"    ready 127.0.0.1:{free_port()}\n"),
+            ("ip6.arpa {", f"ip6.arpa {{\n       endpoint {api.url}"),
+            ("prometheus :9153", f"prometheus 127.0.0.1:{free_port()}"),
+            ("/etc/resolv.conf", f"127.0.0.1:{upstream}"),
+        ):
+            assert old in text
+            text = text.replace(old, new)
+        (tmp_path / "Corefile").write_text(text)
+        with minidns("--conf", str(tmp_path / "Corefile"), "--admin", "none") as running:
+            eventually(lambda: running.addresses(WEB) == ["10.1.0.1", "10.1.0.2"])
+            assert running.ask(WEB).answer[0].ttl == 30
+            assert running.addresses("10-1-2-3.default.pod.cluster.local") == ["10.1.2.3"]
+            assert running.addresses("1.0.1.10.in-addr.arpa", "PTR") == [f"web-0.{WEB}."]
+            assert "status: REFUSED" in running.dig("-x", "203.0.113.9")  # what the upstream says of it
+            assert running.addresses("outside.default.svc.cluster.local")[:1] == ["192.0.2.1"]
+            assert running.ask("a.example.test").answer[0].ttl <= 30
+            assert "status: NXDOMAIN" in running.dig("none.default.svc.cluster.local")
+            (_, health), (_, ready), (_, metrics) = running.http
+            for running.admin, path, expected in (
+                (health, "/health", "OK"),
+                (ready, "/ready", "ready\n"),
+                (metrics, "/metrics", "# HELP coredns_dns_requests_total"),
+            ):
+                assert running.get(path).startswith(expected)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,18 +58,18 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
         documents.append(written("Service", f"s{number}", spec, namespace=f"n{number % 7}"))
     for number in range(20):
         labels = {"app": f"h{number}"}
-        spec = {"clusterIP": "None", "ipFamilyPolicy": "PreferDualStack", "selector": labels}
-        documents.append(written("Service", f"h{number}", {**spec, "ports": [{"name": "db", "port": 5432}]}))
+        headless = {"clusterIP": "None", "ipFamilyPolicy": "PreferDualStack", "selector": labels}
+        documents.append(written("Service", f"h{number}", {**headless, "ports": [{"name": "db", "port": 5432}]}))
         template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "c"}]}}
-        spec = {"replicas": 150, "serviceName": f"h{number}", "selector": {"matchLabels": labels}, "template": template}
-        documents.append(written("StatefulSet", f"p{number}", spec))
-        spec = {"type": "ExternalName", "externalName": f"h{number}.default.svc.cluster.local"}
-        documents.append(written("Service", f"alias{number}", spec))
+        pods = {"replicas": 150, "serviceName": f"h{number}", "selector": {"matchLabels": labels}, "template": template}
+        documents.append(written("StatefulSet", f"p{number}", pods))
+        alias = {"type": "ExternalName", "externalName": f"h{number}.default.svc.cluster.local"}
+        documents.append(written("Service", f"alias{number}", alias))
     (folder / "all.yaml").write_text(yaml.safe_dump_all(documents))
     return folder
 
 
-def written(kind: str, name: str, spec: dict[str, object], namespace: str = "default") -> dict[str, object]:
+def written(kind: str, name: str, spec: Mapping[str, object], namespace: str = "default") -> dict[str, object]:
     """A manifest."""
     version = "v1" if kind == "Service" else "apps/v1"
     return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
