@@ -20,6 +20,7 @@ from minidns.resolver import Resolver
 from minidns.responder import Channel, Forward, Responder
 from minidns.zone import Zone
 
+log = logging.getLogger(__name__)
 queries = logging.getLogger("minidns.queries")
 
 #: (packet, answer, the client's address as its socket has it, the local address, transport, seconds).
@@ -62,7 +63,7 @@ class BlockFront:
         zones_respond = self.responders[0].respond if len(self.responders) == 1 else self._respond
         preceding = Preceding(block, zones_respond, self._resolve) if block.rewrites or block.hosts else None
         self._answers: tuple[Respond, Resolve] = (
-            (preceding.respond, preceding.resolve) if preceding else (zones_respond, self._resolve)
+            (guarded(preceding.respond), preceding.resolve) if preceding else (zones_respond, self._resolve)
         )
 
     @property
@@ -74,7 +75,11 @@ class BlockFront:
         return self._log_query if self.block.logs else None
 
     def resolve(self, packet: bytes, forward: Forward, channel: Channel) -> Elsewhere:
-        return self._answers[1](packet, forward, channel)
+        try:
+            return self._answers[1](packet, forward, channel)
+        except Exception:
+            log.exception("cannot resolve %s", packet.hex())
+            return wire.error(packet, records.SERVFAIL, forward.question)
 
     def _resolve(self, packet: bytes, forward: Forward, channel: Channel) -> Elsewhere:
         if self.resolver is None:
@@ -123,6 +128,19 @@ class BlockFront:
             if not isinstance(reply, Forward) or reply.alias:
                 return reply
         return reply
+
+
+def guarded(respond: Respond) -> Respond:
+    """A bug of ours is a SERVFAIL and a logged traceback here too: it must not take the packets of a batch with it."""
+
+    def answered(packet: bytes, channel: Channel) -> bytes | Forward | None:
+        try:
+            return respond(packet, channel)
+        except Exception:
+            log.exception("cannot answer %s", packet.hex())
+            return wire.error(packet, records.SERVFAIL)
+
+    return answered
 
 
 class Router:

@@ -10,7 +10,7 @@ import dns.rcode
 import pytest
 
 from minidns import corefile
-from minidns.front import BlockFront, Front, Router
+from minidns.front import BlockFront, Front, Router, guarded
 from minidns.model import Change, Object, Upserted
 from minidns.responder import Channel, Forward
 from minidns.site import Site
@@ -191,3 +191,14 @@ def test_query_log_of_the_blocks_that_ask_for_it(blocks: Running) -> None:
         r"REFUSED qr,rd \d+ 0\.\d+s",
         line,
     ), line
+
+
+def test_a_bug_before_the_zones_is_an_answer(caplog: pytest.LogCaptureFixture) -> None:
+    """It must not take the other packets of its batch with it."""
+
+    def broken(packet: bytes, channel: Channel) -> bytes:
+        raise LookupError(f"{len(packet)} {channel.transport}")
+
+    reply = guarded(broken)(query("web.default.svc.cluster.local."), Channel("udp", "1"))
+    assert parsed(reply).rcode() == dns.rcode.SERVFAIL
+    assert "LookupError" in caplog.text

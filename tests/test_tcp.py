@@ -287,6 +287,31 @@ async def test_a_client_that_never_reads_gives_its_place_back(full: bool, half_c
         client.close()
 
 
+async def test_stop_waits_while_a_client_takes_its_answers() -> None:
+    """Once the end of the loop cut off what the kernel had no room for."""
+    async with serving() as server:
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        client.connect(("127.0.0.1", server.port))
+        client.setblocking(False)
+        asked = 0
+        while not unsent(server):
+            client.send(framed(SOME))
+            asked += 1
+            await until(lambda: server.timing.count == asked or bool(unsent(server)))  # noqa: B023
+
+        async def left_by_stop() -> int:
+            await server.stop()
+            return unsent(server)
+
+        stopping = asyncio.create_task(left_by_stop())
+        await asyncio.sleep(0)
+        reader, writer = await asyncio.open_connection(sock=client)
+        assert len(await received(reader, asked)) == asked
+        assert await stopping == 0
+        writer.close()
+
+
 def unsent(server: TcpServer) -> int:
     """Bytes that wait for the only client to read."""
     return sum(one._transport.get_write_buffer_size() for one in server._connections if one._transport)

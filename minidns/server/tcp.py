@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Coroutine
+from contextlib import suppress
 from time import perf_counter
 from typing import Any, cast
 
@@ -23,6 +24,8 @@ IDLE = 10.0
 BACKLOG = 1024
 #: Connections at once per listening socket. One more is closed at once.
 CONNECTIONS = 1000
+#: Seconds that a client gets at the end to take the answers that wait for it.
+FLUSH = 1.0
 #: Queries of one connection that wait for an upstream. More are not read until some are answered.
 PENDING = 100
 
@@ -108,6 +111,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._gone = asyncio.Event()
         self._full = False  # the client does not read its answers
         self._ended = False  # the client sends no more
         self._paused = False
@@ -124,6 +128,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, _: Exception | None) -> None:
         self._transport = None
+        self._gone.set()
         self._server.leave(self)
         for waiting in (self._timer, self._working):
             if waiting:
@@ -166,6 +171,8 @@ class _Connection(asyncio.Protocol):
                 await asyncio.wait(self._tasks)
         if self._transport is not None:
             self._transport.close()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._gone.wait(), FLUSH)
 
     def _work(self) -> None:
         """Answer up to BATCH whole queries of the buffer, and come back for the rest."""
