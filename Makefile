@@ -24,7 +24,7 @@ lint: $(BIN)/minidns
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/pytest -q -n 2
+	$(BIN)/pytest -q -n 2 --cov --cov-report=term
 
 bench: $(BIN)/minidns
 	$(BIN)/python -m benchmarks
