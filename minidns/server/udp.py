@@ -23,6 +23,7 @@ RECEIVE_BUFFER = 4 << 20
 #: Batches in a full buffer: the kernel counts a small packet as 768 bytes.
 _LAST_BATCHES = 2 * RECEIVE_BUFFER // 768 // BATCH + 1
 
+WILDCARDS = ("0.0.0.0", "::")
 #: Linux's IP_PKTINFO, which Python's socket module does not name before 3.14.
 _IP_PKTINFO = 8
 
@@ -44,6 +45,10 @@ def bind(host: str, port: int, family: socket.AddressFamily, *, shared: bool) ->
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            # For wildcard addresses: which one a question was sent to.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, int(host in WILDCARDS))
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, int(host in WILDCARDS))
         if shared:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((host, port))
@@ -75,11 +80,7 @@ class UdpServer:
         self._timing = timing
         self._observe = observe
         self._tasks: set[asyncio.Task[None]] = set()
-        self._wildcard = sock.getsockname()[0] in ("0.0.0.0", "::")
-        if self._wildcard and sock.family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-        elif self._wildcard:
-            sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        self._wildcard = sock.getsockname()[0] in WILDCARDS
         self._batch = Batch(sock, pktinfo=self._wildcard) if AVAILABLE else None
 
     @property
