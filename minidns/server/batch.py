@@ -25,6 +25,8 @@ SIZE, QUERY, ANSWER = 64, 1280, 1232
 _NAME, _CONTROL = 28, socket.CMSG_SPACE(20)
 _PKTINFO = 8  # IP_PKTINFO (Linux): a struct in_pktinfo of 12 bytes
 
+_ANY_INTERFACE = memoryview(bytes(4 * SIZE)).cast("I")
+
 _libc = ctypes.CDLL(None, use_errno=True)
 #: Whether there are batches here.
 AVAILABLE = sys.platform == "linux" and hasattr(_libc, "recvmmsg") and hasattr(_libc, "sendmmsg")
@@ -54,8 +56,8 @@ if AVAILABLE:
 class Batch:
     """Room for SIZE packets of one bound, non-blocking UDP socket, and for their answers.
 
-    pktinfo: each answer leaves from the address that its question was sent to; the socket has IP_PKTINFO or
-    IPV6_RECVPKTINFO set.
+    pktinfo: each answer leaves from the address that its question was sent to, by whatever interface the way back goes;
+    the socket has IP_PKTINFO or IPV6_RECVPKTINFO set.
     """
 
     def __init__(self, sock: socket.socket, *, pktinfo: bool) -> None:
@@ -69,6 +71,9 @@ class Batch:
         self._starts = range(0, SIZE * QUERY, QUERY)
         name = 16 if self._v4 else _NAME
         self._pktinfo = pktinfo
+        # Where the ancillary data name the interface that a packet came in by.
+        controls = memoryview(self._controls).cast("I")
+        self._interfaces = controls[(socket.CMSG_LEN(0) + (0 if self._v4 else 16)) // 4 :: _CONTROL // 4]
         received, queries = self._headers(self._queries, QUERY, name, control)
         sent, answers = self._headers(self._answers, ANSWER, name, control)
         self._headers_of = received, queries, sent, answers  # The kernel follows their addresses.
@@ -98,6 +103,8 @@ class Batch:
             if ctypes.get_errno() != errno.EAGAIN:
                 log.debug("receiving: %s", os.strerror(ctypes.get_errno()))
             return []
+        if self._pktinfo:
+            self._interfaces[:count] = _ANY_INTERFACE[:count]
         data = bytes(self._view[: count * QUERY])
         lengths = self._lengths[:count].tolist()
         return [data[start : start + length] for start, length in zip(self._starts, lengths, strict=False)]
