@@ -3,7 +3,7 @@
 A worker is a fork of the watching process: it begins with the zone as it is then, shares that memory, and from there on
 gets every change over a socket pair. One that ends is replaced by another fork, which needs nothing from the others.
 The watching process opens the sockets, a set for each worker, and keeps them: what comes in between the end of one
-worker and the start of the next waits there, so nothing is lost, neither by a fault nor by a new configuration.
+worker and the start of the next waits there. A new configuration loses nothing, a fault only what that worker had read.
 One that does not keep up is ended: the watcher never waits. When the watching process ends, its workers see the end of
 their feed and drain.
 """
