@@ -71,6 +71,7 @@ class Report:
 HELP = {
     "coredns_cache_hits": "Forwarded questions that the cache answered.",
     "coredns_cache_misses": "Forwarded questions that the cache had no answer to.",
+    "coredns_cache_evictions": "Answers that made room for others.",
     "coredns_cache_prefetch": "Answers that were asked for again before they ended.",
     "coredns_cache_served_stale": "Answers served after their end (RFC 8767).",
     "coredns_cache_entries": "Answers in the cache.",

@@ -96,6 +96,8 @@ class Serving:
             if (resolver := front.resolver) is not None:
                 labels = (("server", f"dns://{front.block.listen[0]}"),)
                 report.counters["coredns_cache_hits", labels] += resolver.hits
+                evictions = resolver.cache.evictions if resolver.cache else 0
+                report.counters["coredns_cache_evictions", labels] += evictions
                 report.counters["coredns_cache_misses", labels] += resolver.misses
                 report.counters["coredns_cache_prefetch", labels] += resolver.refreshed
                 report.counters["coredns_cache_served_stale", labels] += resolver.served_stale
