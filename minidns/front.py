@@ -7,24 +7,21 @@ nothing stands between an ordinary question and its answer.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
 from minidns import names, records, wire
 from minidns.config import ServerBlock
 from minidns.loop import LoopProbe
-from minidns.preceding import Elsewhere, Preceding, Resolve, Respond
+from minidns.preceding import Preceding
 from minidns.querylog import Exchange, QueryLog
 from minidns.resolver import Resolver
-from minidns.responder import Channel, Forward, Responder
+from minidns.responder import Channel, Elsewhere, Forward, Observe, Resolve, Respond, Responder
 from minidns.zone import Zone
 
 log = logging.getLogger(__name__)
 queries = logging.getLogger("minidns.queries")
-
-#: (packet, answer, the client's address as its socket has it, the local address, transport, seconds).
-Observe = Callable[[bytes, bytes, Any, str, str, float], None]
 
 
 class Front(Protocol):

@@ -15,7 +15,7 @@ from typing import Literal
 import dnslib
 import msgspec
 
-from minidns import names, records, wire
+from minidns import records, wire
 from minidns.wire import HEADER, OPT_SIZE, MalformedError, Question
 
 QR, AA, TC, RD, RA, AD, CD, DO = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010, 0x8000
@@ -101,7 +101,7 @@ def _answer(packet: bytes, start: int) -> Message:
     negative = counts[0] == 0
     has_soa = False
     for number in range(sum(counts)):
-        at = _skip_name(packet, position)
+        at = wire.skip_name(packet, position)
         type_, _, ttl, length = struct.unpack_from("!HHIH", packet, at)
         following = at + 10 + length
         if following > len(packet):
@@ -128,19 +128,9 @@ def _answer(packet: bytes, start: int) -> Message:
 def _is_name(name: bytes) -> bool:
     """Whether the bytes are one whole uncompressed name."""
     try:
-        return _skip_name(name, 0) == len(name) <= names.MAX_NAME
+        return wire.skip_name(name, 0, pointers=False) == len(name)
     except (IndexError, MalformedError):
         return False
-
-
-def _skip_name(packet: bytes, at: int) -> int:
-    while length := packet[at]:
-        if length >= 0xC0:
-            return at + 2
-        if length > 63:
-            raise MalformedError("a label is longer than 63 bytes")
-        at += length + 1
-    return at + 1
 
 
 def _opt_last(packet: bytes) -> bytes:

@@ -5,20 +5,16 @@ Both are rare, and a block without them has none of this in its way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from minidns import message
 from minidns.config import ServerBlock
 from minidns.hosts import HostsFile
 from minidns.message import AA, RA
-from minidns.responder import Channel, Forward
+from minidns.responder import Channel, Elsewhere, Forward, Resolve, Respond
 from minidns.rewrite import Rewriter, Rewritten
 from minidns.wire import HEADER, MalformedError
-
-Respond = Callable[[bytes, Channel], bytes | Forward | None]
-Elsewhere = bytes | Coroutine[Any, Any, bytes | None] | None
-Resolve = Callable[[bytes, Forward, Channel], Elsewhere]
 
 
 class Preceding:

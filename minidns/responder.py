@@ -11,7 +11,8 @@ NOTIMP. EDNS above version 0: BADVERS. Another class than IN: REFUSED. A bug of 
 from __future__ import annotations
 
 import logging
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
 
 from minidns import answers, names, records, wire
 from minidns.answers import Answer
@@ -79,6 +80,16 @@ class Channel:
             for rcode in range(_RCODES)
             if (count := self.counts[slot * _RCODES + rcode])
         }
+
+
+#: The answer to a packet, None for silence, or what somebody else has to answer.
+Respond = Callable[[bytes, Channel], bytes | Forward | None]
+#: The answer of somebody else, at once or later; None for silence.
+Elsewhere = bytes | Coroutine[Any, Any, bytes | None] | None
+#: (packet, what respond said, channel).
+Resolve = Callable[[bytes, Forward, Channel], Elsewhere]
+#: (packet, answer, the client's address as its socket has it, the local address, transport, seconds).
+Observe = Callable[[bytes, bytes, Any, str, str, float], None]
 
 
 class Responder:

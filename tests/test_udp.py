@@ -13,10 +13,10 @@ import dns.rcode
 import pytest
 
 from minidns.metrics import Timing
-from minidns.responder import Channel, Forward, Responder
+from minidns.responder import Channel, Forward, Resolve, Respond, Responder
 from minidns.server import udp
 from minidns.server.tcp import TcpServer, bind
-from minidns.server.udp import BATCH, Resolve, Respond, UdpServer
+from minidns.server.udp import BATCH, UdpServer
 from tests.client import parsed, query
 from tests.clusters import service, zone_of
 

@@ -39,10 +39,6 @@ from minidns.values import ConfigError, Listen, duration, number
 MANY = 1000
 
 
-def _one(args: list[str]) -> str:
-    return args[0]
-
-
 def _context(args: list[str]) -> Fields:
     return {"kubeconfig": Path(args[0]), "context": args[1] if len(args) > 1 else None}
 

@@ -8,10 +8,10 @@ import socket
 from collections.abc import Callable
 
 from minidns.metrics import Timing
-from minidns.responder import Channel
+from minidns.responder import Channel, Observe, Resolve, Respond
 from minidns.server import tcp, udp
 from minidns.server.tcp import TcpServer
-from minidns.server.udp import Observe, Resolve, Respond, UdpServer
+from minidns.server.udp import UdpServer
 from minidns.values import Listen
 
 log = logging.getLogger(__name__)

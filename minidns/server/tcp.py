@@ -11,8 +11,7 @@ from time import perf_counter
 from typing import Any, cast
 
 from minidns.metrics import Timing
-from minidns.responder import Channel, Forward
-from minidns.server.udp import Observe, Resolve, Respond
+from minidns.responder import Channel, Forward, Observe, Resolve, Respond
 
 log = logging.getLogger(__name__)
 

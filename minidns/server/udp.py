@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from time import perf_counter
 from typing import Any
 
 from minidns.metrics import Timing
-from minidns.responder import Channel, Forward
+from minidns.responder import Channel, Forward, Observe, Resolve, Respond
 from minidns.server.batch import AVAILABLE, QUERY, SIZE, Batch
 
 log = logging.getLogger(__name__)
@@ -29,12 +29,6 @@ _IP_PKTINFO = 8
 
 #: What recvmsg told beside the packet: the address that it was sent to.
 _Ancillary = list[tuple[int, int, bytes]]
-
-Respond = Callable[[bytes, Channel], "bytes | Forward | None"]
-#: (packet, what respond said, channel): the answer of somebody else, at once or later; None for silence.
-Resolve = Callable[[bytes, Forward, Channel], "bytes | Coroutine[Any, Any, bytes | None] | None"]
-#: (packet, answer, the client's address as the socket has it, the local address, transport, seconds).
-Observe = Callable[[bytes, bytes, Any, str, str, float], None]
 
 
 def bind(host: str, port: int, family: socket.AddressFamily, *, shared: bool) -> socket.socket:

@@ -120,11 +120,6 @@ class Workers:
         """Where answers are to be had."""
         return [Listen(listen.host, self._slots[0][listen].port) for listen in self._site.by_address()]
 
-    @property
-    def processes(self) -> list[int]:
-        """The process IDs of the workers."""
-        return [worker.pid for worker in self._workers]
-
     def publish(self, site: Site, changes: Sequence[Change]) -> None:
         """Tell every worker that answers from a site of changes that are in it already.
 
