@@ -25,7 +25,7 @@ from benchmarks.measuring import Churn, Figures, measure
 from benchmarks.processes import started
 from benchmarks.servers import OTHERS, Minidns, Server, StartError
 from benchmarks.works import WORKS, Work
-from minidns import bench
+from minidns.cli import bench
 
 #: The core of all that is not a server.
 CORE = 1

@@ -13,7 +13,7 @@ import msgspec
 
 from benchmarks import cluster
 from benchmarks.cluster import JSON
-from tests.apiserver import ApiServer
+from tests.support.apiserver import ApiServer
 
 #: Changes per second, and how many of them go out at a time.
 CHANGES, AT_ONCE = 500, 5

@@ -14,7 +14,7 @@ from time import monotonic
 from benchmarks.processes import cpu_time
 from benchmarks.servers import Server
 from benchmarks.works import Work
-from minidns import bench
+from minidns.cli import bench
 
 ROUNDS = 5
 #: Latency is measured at this share of the reached rate. So many questions may wait for an answer then: dnsperf sends

@@ -30,7 +30,7 @@ import msgspec
 import yaml
 
 from benchmarks.processes import cpu_time, started
-from tests.apiserver import ApiServer
+from tests.support.apiserver import ApiServer
 
 JSON = dict[str, Any]
 CLUSTER_IPS, HEADLESS, ENDPOINTS, NAMESPACES = 10_000, 1_000, 100, 100

@@ -14,7 +14,7 @@ from time import monotonic, sleep
 
 from benchmarks import cluster
 from benchmarks.processes import started
-from tests.neighbours import free_port
+from tests.support.neighbours import free_port
 
 #: The core of the servers, one of which answers at a time. Everything else runs on the other.
 CORE = 0

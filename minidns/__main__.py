@@ -2,6 +2,6 @@
 
 import sys
 
-from minidns.cli import main
+from minidns.cli.arguments import main
 
 sys.exit(main())

@@ -14,16 +14,18 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
-from minidns import __version__, explain, metrics, names, watch, zonefile
-from minidns.config import Cluster, Config
+from minidns import __version__, explain, metrics
+from minidns.config.settings import Cluster, Config
+from minidns.config.values import ConfigError, Listen
+from minidns.core import names
 from minidns.generation import Answering, Generation, settle
 from minidns.metrics import Report
 from minidns.server import admin
 from minidns.server.serving import Serving
 from minidns.server.workers import Workers
-from minidns.source.kubeconfig import ConnectError
-from minidns.source.manifests import ManifestError
-from minidns.values import ConfigError, Listen
+from minidns.source.kubernetes.kubeconfig import ConnectError
+from minidns.source.manifests.source import ManifestError
+from minidns.views import changes, zonefile
 
 log = logging.getLogger(__name__)
 
@@ -228,10 +230,10 @@ class App:
         return explain.to_json(self._generation.site.explain(query))
 
     def subscribe(self, queue: asyncio.Queue[bytes]) -> Callable[[], None]:
-        def tell(event: watch.Event) -> None:
+        def tell(event: changes.Event) -> None:
             # A full queue has lost its reader, or soon will: what it misses it can list.
             with suppress(asyncio.QueueFull):
-                queue.put_nowait(watch.to_json(event))
+                queue.put_nowait(changes.to_json(event))
 
         watchers = self._generation.site.watchers
         watchers.append(tell)

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from minidns import names, records, wire
-from minidns.config import ServerBlock
-from minidns.loop import LoopProbe
-from minidns.preceding import Preceding
-from minidns.querylog import Exchange, QueryLog
-from minidns.resolver import Resolver
-from minidns.responder import Channel, Elsewhere, Forward, Observe, Resolve, Respond, Responder
-from minidns.zone import Zone
+from minidns.config.settings import ServerBlock
+from minidns.core import names, records, wire
+from minidns.core.responder import Channel, Elsewhere, Forward, Observe, Resolve, Respond, Responder
+from minidns.core.zone import Zone
+from minidns.plugins.log import Exchange, QueryLog
+from minidns.plugins.loop import LoopProbe
+from minidns.plugins.preceding import Preceding
+from minidns.plugins.resolver import Resolver
 
 log = logging.getLogger(__name__)
 queries = logging.getLogger("minidns.queries")

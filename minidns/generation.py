@@ -8,14 +8,14 @@ import logging
 import time
 from collections.abc import Sequence
 
-from minidns import names
-from minidns.config import Config
-from minidns.model import Change, Replaced
+from minidns.config.settings import Config
+from minidns.config.values import is_address
+from minidns.core import names
+from minidns.core.model import Change, Replaced
 from minidns.server.serving import Serving
 from minidns.server.workers import Workers
 from minidns.site import Site
 from minidns.source.choice import Source, open_source
-from minidns.values import is_address
 
 log = logging.getLogger(__name__)
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from minidns import explain, names, watch
-from minidns.config import Cluster as ClusterSource
-from minidns.config import Config, Kubernetes, ServerBlock
+from minidns import explain
+from minidns.config.settings import Cluster as ClusterSource
+from minidns.config.settings import Config, Kubernetes, ServerBlock
+from minidns.config.values import Listen
+from minidns.core import names
+from minidns.core.model import Change, EndpointSlice, Key, Kind, Namespace, Object, Pod, Service, Upserted
+from minidns.core.schema import PodMode, ZoneSettings
+from minidns.core.zone import Touch, Zone
 from minidns.explain import Explanation, SearchExplanation
 from minidns.front import BlockFront, Front, Router
-from minidns.model import Change, EndpointSlice, Key, Kind, Namespace, Object, Pod, Service, Upserted
-from minidns.schema import PodMode, ZoneSettings
-from minidns.values import Listen
-from minidns.watch import Event
-from minidns.zone import Touch, Zone
+from minidns.views.changes import Event, event_of, versions
 
 Watcher = Callable[[Event], None]
 
@@ -142,9 +143,9 @@ class Site:
 
     def _tell(self, zone: Zone, change: Change) -> None:
         feed: list[Touch] = []
-        changed = watch.versions(zone.cluster, change)
+        changed = versions(zone.cluster, change)
         zone.apply(change, feed)
-        if event := watch.event_of(zone, changed, feed):
+        if event := event_of(zone, changed, feed):
             for watcher in tuple(self.watchers):
                 watcher(event)
 

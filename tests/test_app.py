@@ -13,10 +13,11 @@ import dns.rcode
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.neighbours import free_port, knot
-from tests.running import PATIENCE, Running, eventually, minidns
+from tests.support.neighbours import free_port, knot
+from tests.support.places import DEMO as DEMO_FOLDER
+from tests.support.running import PATIENCE, Running, eventually, minidns
 
-DEMO = str(Path(__file__).parent.parent / "config" / "demo")
+DEMO = str(DEMO_FOLDER)
 REDIS = "redis-0.redis.default.svc.cluster.local"
 COREFILE = """
 .:0 {{

@@ -9,15 +9,15 @@ import dns.message
 import dns.rcode
 import pytest
 
-from minidns import corefile
+from minidns.config import corefile
+from minidns.core.model import Change, Object, Upserted
+from minidns.core.responder import Channel, Forward
 from minidns.front import BlockFront, Front, Router, guarded
-from minidns.model import Change, Object, Upserted
-from minidns.responder import Channel, Forward
 from minidns.site import Site
-from tests.client import explained, parsed, query
-from tests.clusters import external, service
-from tests.neighbours import knot
-from tests.running import Running, eventually, minidns
+from tests.support.client import explained, parsed, query
+from tests.support.clusters import external, service
+from tests.support.neighbours import knot
+from tests.support.running import Running, eventually, minidns
 
 
 def site(text: str, *objects: Object) -> Site:

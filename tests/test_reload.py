@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.neighbours import free_port
-from tests.running import Running, eventually, minidns
-from tests.threaded import ThreadedApiServer, api_server, namespace, service
+from tests.support.neighbours import free_port
+from tests.support.running import Running, eventually, minidns
+from tests.support.threaded import ThreadedApiServer, api_server, namespace, service
 
 COREFILE = ". {{\n bind 127.0.0.1\n kubernetes cluster.local {{\n  ttl {ttl}\n }}\n reload 2s 0s\n {more}\n}}\n"
 MANIFEST = """

@@ -5,15 +5,16 @@ from __future__ import annotations
 import dns.rcode
 import pytest
 
-from minidns import corefile, names
-from minidns.config import Cluster, Config, Kubernetes, ServerBlock
+from minidns.config import corefile
+from minidns.config.settings import Cluster, Config, Kubernetes, ServerBlock
+from minidns.config.values import Listen
+from minidns.core import names
+from minidns.core.model import EndpointSlice, Kind, Namespace, Pod, Replaced, Service, Upserted
 from minidns.front import BlockFront, Router
-from minidns.model import EndpointSlice, Kind, Namespace, Pod, Replaced, Service, Upserted
 from minidns.site import Site
-from minidns.values import Listen
-from minidns.watch import Event
-from tests.client import explained, parsed, query
-from tests.clusters import endpoints, headless, pod, service
+from minidns.views.changes import Event
+from tests.support.client import explained, parsed, query
+from tests.support.clusters import endpoints, headless, pod, service
 
 WEB = service("default/web", "10.96.0.1")
 DB = headless("default/db")

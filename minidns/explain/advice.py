@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from minidns import names, records
+from minidns.core import names, records
+from minidns.core.names import Name
+from minidns.core.reasons import ports
+from minidns.core.why import Reason, Why, shown
+from minidns.core.zone import Zone
 from minidns.explain.behind import Behind, number, port_text
 from minidns.explain.nearest import existing, nearest
 from minidns.explain.question import name_text
-from minidns.names import Name
-from minidns.reasons import ports
-from minidns.why import Reason, Why, shown
-from minidns.zone import Zone
 
 #: Words of a list in a sentence.
 LISTED = 10

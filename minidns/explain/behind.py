@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from minidns import model, names, reasons, schema
+from minidns.core import model, names, reasons, schema
+from minidns.core.model import EndpointSlice, Key
+from minidns.core.schema import ZoneSettings
+from minidns.core.why import shown
+from minidns.core.zone import Zone
 from minidns.explain import types
-from minidns.model import EndpointSlice, Key
-from minidns.schema import ZoneSettings
-from minidns.why import shown
-from minidns.zone import Zone
 
 #: Endpoints and slices that are listed one by one.
 LISTED = 20

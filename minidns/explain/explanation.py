@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from minidns import answers, names, reasons, records
-from minidns.answers import Answer
+from minidns.core import answers, names, reasons, records
+from minidns.core.answers import Answer
+from minidns.core.names import Name
+from minidns.core.why import Why, sentence, shown
+from minidns.core.zone import Zone
 from minidns.explain.advice import Advice, Case, of_service, some
 from minidns.explain.behind import Behind, number
 from minidns.explain.places import of_alias, of_place
 from minidns.explain.question import name_text, parse_name, path, read
 from minidns.explain.sources import listed
 from minidns.explain.types import Ede, Explanation
-from minidns.names import Name
-from minidns.why import Why, sentence, shown
-from minidns.zone import Zone
 
 
 def explain(

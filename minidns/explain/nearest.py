@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection
 
-from minidns import names
+from minidns.core import names
+from minidns.core.zone import Zone
 from minidns.explain.question import name_text
-from minidns.zone import Zone
 
 #: Names that are offered at most.
 OFFERED = 3

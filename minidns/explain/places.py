@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from minidns import names, records
-from minidns.answers import Answer, answer
+from minidns.core import names, records
+from minidns.core.answers import Answer, answer
+from minidns.core.model import EndpointSlice, Namespace
+from minidns.core.records import Rrset
+from minidns.core.why import Why, sentence, shown
+from minidns.core.zone import Zone
 from minidns.explain.advice import Advice, Case, some
 from minidns.explain.behind import Behind
 from minidns.explain.nearest import existing, nearest
 from minidns.explain.question import name_text
-from minidns.model import EndpointSlice, Namespace
-from minidns.records import Rrset
-from minidns.why import Why, sentence, shown
-from minidns.zone import Zone
 
 
 def of_place(case: Case) -> Advice:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 from contextlib import suppress
 
-from minidns import names, reasons, records
+from minidns.core import names, reasons, records
+from minidns.core.names import Name
+from minidns.core.why import shown
+from minidns.core.zone import Zone
 from minidns.explain.types import Label, Role
-from minidns.names import Name
-from minidns.why import shown
-from minidns.zone import Zone
 
 _DIGITS = 3
 
@@ -82,7 +82,7 @@ def path(zone: Zone, name: Name) -> list[str]:
 
 
 def read(zone: Zone, name: Name) -> tuple[Label, ...]:
-    """What each label of a name stands for (the grammar in `minidns.names`), the zone's name as one at the end."""
+    """What each label of a name stands for (the grammar in `minidns.core.names`), the zone's name as one at the end."""
     origin = zone.origin(name)
     raw = names.labels(name)
     if origin is None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minidns import names, records
+from minidns.core import names, records
+from minidns.core.names import Name
+from minidns.core.zone import Zone
 from minidns.explain.explanation import explain
 from minidns.explain.question import name_text, parse_name
 from minidns.explain.types import Candidate, Explanation, Outcome, SearchExplanation
-from minidns.names import Name
-from minidns.zone import Zone
 
 #: What `getaddrinfo` asks for, side by side.
 BOTH = (records.A, records.AAAA)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
-from minidns import names, reasons, records, schema
+from minidns.core import names, reasons, records, schema
+from minidns.core.model import Pod, Service
+from minidns.core.names import Name
+from minidns.core.records import Rrset
+from minidns.core.schema import PodMode
+from minidns.core.why import shown
+from minidns.core.zone import Zone
 from minidns.explain.behind import Behind, Row, port_text
 from minidns.explain.question import name_text, path
 from minidns.explain.types import Record
-from minidns.model import Pod, Service
-from minidns.names import Name
-from minidns.records import Rrset
-from minidns.schema import PodMode
-from minidns.why import shown
-from minidns.zone import Zone
 
 #: Records that are listed one by one.
 LISTED = 30

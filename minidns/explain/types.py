@@ -1,7 +1,7 @@
 """What an explanation says, as values. Their JSON form is the schema of `minidns explain --json`: `json_schema()`.
 
-Every text from the network or the cluster in here is escaped (`minidns.why.shown`): it can go to a terminal as it is.
-Names are in presentation form without the final dot. Long lists are cut; the counts beside them are of everything.
+Every text from the network or the cluster in here is escaped (`minidns.core.why.shown`): it can go to a terminal as it
+is. Names are in presentation form without the final dot. Long lists are cut; the counts beside them are of everything.
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ class Explanation(msgspec.Struct, frozen=True, tag_field="kind", tag="explanatio
 
     `rcode` is that of the answer, null when it is not ours to give: a forwarder answers, or the next plugin.
     `resolves`: the answer has records of the type; null when that is for another server to say.
-    `why` names the kind of reason (`minidns.why.Why`, in lower case); `sentence` is it in words, the EDE's when there
-    is one. `facts` are more sentences, each read from the index; `steps` are what to do or to look at next;
+    `why` names the kind of reason (`minidns.core.why.Why`, in lower case); `sentence` is it in words, the EDE's when
+    there is one. `facts` are more sentences, each read from the index; `steps` are what to do or to look at next;
     `suggestions` are names that exist and may have been meant. `negative_ttl`: seconds that a resolver may keep
     "no" for; null when there is no such answer.
     """

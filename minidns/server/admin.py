@@ -15,7 +15,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from minidns.values import Listen
+from minidns.config.values import Listen
 
 log = logging.getLogger(__name__)
 

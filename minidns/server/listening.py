@@ -7,12 +7,12 @@ import logging
 import socket
 from collections.abc import Callable
 
+from minidns.config.values import Listen
+from minidns.core.responder import Channel, Observe, Resolve, Respond
 from minidns.metrics import Timing
-from minidns.responder import Channel, Observe, Resolve, Respond
 from minidns.server import tcp, udp
 from minidns.server.tcp import TcpServer
 from minidns.server.udp import UdpServer
-from minidns.values import Listen
 
 log = logging.getLogger(__name__)
 

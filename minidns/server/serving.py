@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
+from minidns.config.values import Listen
+from minidns.core.model import Change
+from minidns.core.responder import Channel
 from minidns.front import Front
 from minidns.metrics import Report, Timing
-from minidns.model import Change
-from minidns.responder import Channel
 from minidns.server.listening import Listening, MakeChannel
 from minidns.site import Site
-from minidns.values import Listen
 
 log = logging.getLogger(__name__)
 

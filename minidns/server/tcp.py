@@ -10,8 +10,8 @@ from contextlib import suppress
 from time import perf_counter
 from typing import Any, cast
 
+from minidns.core.responder import Channel, Forward, Observe, Resolve, Respond
 from minidns.metrics import Timing
-from minidns.responder import Channel, Forward, Observe, Resolve, Respond
 
 log = logging.getLogger(__name__)
 

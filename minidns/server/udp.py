@@ -9,8 +9,8 @@ from collections.abc import Coroutine
 from time import perf_counter
 from typing import Any
 
+from minidns.core.responder import Channel, Forward, Observe, Resolve, Respond
 from minidns.metrics import Timing
-from minidns.responder import Channel, Forward, Observe, Resolve, Respond
 from minidns.server.batch import AVAILABLE, QUERY, SIZE, Batch
 
 log = logging.getLogger(__name__)

@@ -11,10 +11,10 @@ import socket
 from contextlib import suppress
 from typing import Any, NoReturn
 
+from minidns.config.values import Listen
 from minidns.server.listening import Listening
 from minidns.server.serving import Serving
 from minidns.site import Site
-from minidns.values import Listen
 
 log = logging.getLogger(__name__)
 

@@ -22,13 +22,13 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any
 
+from minidns.config.values import Listen
+from minidns.core.model import Change
 from minidns.metrics import Report
-from minidns.model import Change
 from minidns.server.listening import Listening
 from minidns.server.serving import Serving
 from minidns.server.worker import BEHIND, become_worker, frame, read
 from minidns.site import Site
-from minidns.values import Listen
 
 log = logging.getLogger(__name__)
 

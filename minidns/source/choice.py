@@ -9,14 +9,14 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Protocol
 
-from minidns.config import Cluster, Manifests
+from minidns.config.settings import Cluster, Manifests
+from minidns.core.model import Change, Kind, Pod
 from minidns.metrics import Timing
-from minidns.model import Change, Kind, Pod
 from minidns.source import state
-from minidns.source.connect import connect
-from minidns.source.kubernetes import KubernetesSource
-from minidns.source.manifests import ManifestSource
-from minidns.source.requests import resources
+from minidns.source.kubernetes.connect import connect
+from minidns.source.kubernetes.requests import resources
+from minidns.source.kubernetes.source import KubernetesSource
+from minidns.source.manifests.source import ManifestSource
 
 Publish = Callable[[Sequence[Change]], None]
 

@@ -19,7 +19,7 @@ from typing import BinaryIO, Protocol
 
 import msgspec
 
-from minidns.model import Endpoint, EndpointSlice, Kind, Namespace, Object, Pod, Port, Replaced, Service
+from minidns.core.model import Endpoint, EndpointSlice, Kind, Namespace, Object, Pod, Port, Replaced, Service
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ _CHUNK, _WRITE = 16, 256 * 1024
 
 
 class Source(Protocol):
-    """What `keep` needs of a source (`minidns.source.kubernetes.KubernetesSource`)."""
+    """What `keep` needs of a source (`minidns.source.kubernetes.source.KubernetesSource`)."""
 
     synced: asyncio.Event
     revision: int
@@ -140,7 +140,7 @@ def _read(body: memoryview) -> list[Replaced]:
 
 
 def _lean(obj: Object, ports: dict[tuple[Port, ...], tuple[Port, ...]]) -> Object:
-    """The same object, sharing what is equal in many, as `minidns.source.decode` makes it."""
+    """The same object, sharing what is equal in many, as `minidns.source.kubernetes.decode` makes it."""
     if not isinstance(obj, EndpointSlice):
         return obj
     shared = ports.setdefault(obj.ports, obj.ports)

@@ -1,0 +1,251 @@
+"""The command line: arguments to a Config, and the subcommands."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from minidns import __version__, explain
+from minidns.cli import bench
+from minidns.cli import commands as commands_
+from minidns.cli.offline import OfflineError
+from minidns.config import corefile
+from minidns.config.plugins import Cache
+from minidns.config.settings import (
+    DEFAULT_ZONES,
+    MAX_WORKERS,
+    Cluster,
+    Config,
+    ConfigError,
+    Forward,
+    Kubernetes,
+    Listen,
+    Manifests,
+    PodMode,
+    ServerBlock,
+)  # fmt: skip
+from minidns.config.values import UsageError, network, number, zone_name
+from minidns.source.kubernetes.kubeconfig import ConnectError
+from minidns.source.manifests.source import ManifestError
+
+#: Where `serve` listens unless it is told otherwise: a port that needs no privileges, on this machine only.
+LISTEN = "localhost:1053"
+ADMIN = "127.0.0.1:8053"
+
+_EXAMPLES = """\
+examples:
+  minidns serve --manifests config/demo   no cluster needed: a folder of YAML
+  minidns serve                           in a cluster, or beside one
+  minidns serve --conf Corefile           as CoreDNS is configured
+  dig @localhost -p 1053 mysql-svc.default.svc.cluster.local SRV
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 1 it failed, or the answer is no, 2 it cannot be done as asked for."""
+    arguments = _parser().parse_args(_with_command(list(sys.argv[1:] if argv is None else argv)))
+    logging.basicConfig(level=arguments.log.upper(), format="%(message)s", stream=sys.stderr)
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it counts raw events; ours say what they changed
+    try:
+        return int(arguments.run(arguments))
+    except (ConfigError, UsageError, ManifestError, ConnectError, OfflineError) as error:
+        print(f"minidns: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; flushing the rest at the end would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"minidns: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _with_command(argv: list[str]) -> list[str]:
+    """`serve` is what is meant when no command is named; `-conf` is how CoreDNS has it."""
+    argv = ["-" + word if word.partition("=")[0] == "-conf" else word for word in argv]
+    if argv and (argv[0] in ("-h", "--help", "--version") or not argv[0].startswith("-")):
+        return argv
+    return ["serve", *argv]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="minidns",
+        description="A DNS server for Kubernetes that answers right, fast, and says why.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"minidns {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    serve = _command(commands, "serve", _serve, "answer DNS (the default)")
+    _add_source(serve)
+    _add_zone(serve)
+    _add_server(serve)
+    zone = _command(commands, "zone", _zone, "print the zone as a zone file")
+    _add_source(zone)
+    _add_zone(zone)
+    zone.add_argument("--origin", metavar="NAME", help="print this zone, such as in-addr.arpa, instead of the first")
+    why = _command(commands, "explain", _explain, "say why a name answers as it does")
+    why.add_argument("name", help="as a pod would write it with --from, else whole")
+    why.add_argument("type", nargs="?", help="A by default; with --from A and AAAA")
+    why.add_argument("--from", dest="namespace", metavar="NAMESPACE", help="walk the search list of a pod there")
+    why.add_argument("--ndots", type=int, default=explain.NDOTS, help=f"of that pod's resolver ({explain.NDOTS})")
+    changes = _command(commands, "watch", _watch, "print changes as they happen")
+    for command in (why, changes):
+        command.add_argument("--json", action="store_true", help="for programs")
+        command.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"of a running server ({ADMIN})")
+        _add_source(command)
+        _add_zone(command)
+    status = _command(commands, "status", commands_.status_command, "print the state of a running server")
+    status.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"of that server ({ADMIN})")
+    bench_ = _command(
+        commands, "bench", bench.run, "measure a server with dnsperf, asking for the names of a live zone"
+    )
+    bench.add_arguments(bench_)
+    check = _command(commands, "check", _check, "say what a Corefile means, or what is wrong with it")
+    check.add_argument("file", type=Path)
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: object, text: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(run=run)
+    default = "info" if run is _serve else "warning"
+    parser.add_argument("--log", default=default, choices=("debug", "info", "warning", "error"), help="what to log")
+    return parser
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("where objects come from (else: the cluster around, or the usual kubeconfig)")
+    group.add_argument("--manifests", type=Path, metavar="PATH", help="a folder of YAML, or one file")
+    group.add_argument("--kubeconfig", type=Path, metavar="FILE")
+    group.add_argument("--context", metavar="NAME", help="of the kubeconfig")
+    group.add_argument(
+        "--service-cidr", action="append", metavar="CIDR", help="for manifests: ClusterIPs (repeat for IPv6)"
+    )
+    group.add_argument(
+        "--pod-cidr", action="append", metavar="CIDR", help="for manifests: pod addresses (repeat for IPv6)"
+    )
+
+
+def _add_zone(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is answered")
+    group.add_argument("--zone", action="append", metavar="NAME", help="cluster.local in-addr.arpa ip6.arpa by default")
+    group.add_argument("--ttl", type=int, default=5, metavar="SECONDS", help="of every record (5)")
+    group.add_argument(
+        "--pods", choices=[mode.value for mode in PodMode], default="disabled", help="names by pod address"
+    )
+    group.add_argument("--endpoint-pod-names", action="store_true", help="name endpoints without hostname after pods")
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how it is served")
+    group.add_argument("--conf", type=Path, metavar="COREFILE", help="everything above from a Corefile")
+    group.add_argument("--listen", action="append", metavar="ADDRESS", help=f"host:port, repeatable ({LISTEN})")
+    group.add_argument(
+        "--forward", action="append", metavar="UPSTREAM", help="for names outside: address, or resolv.conf"
+    )
+    group.add_argument("--no-ede", dest="ede", action="store_false", help="do not say why in answers (RFC 8914)")
+    group.add_argument("--admin", default=ADMIN, metavar="ADDRESS", help=f"health, metrics, explain ({ADMIN}), or none")
+    group.add_argument(
+        "--workers", default="1", metavar="N", help="processes that share the port, auto for one per core (1)"
+    )
+    group.add_argument(
+        "--state", type=Path, metavar="FILE", help="keep the last known objects for a start without API server"
+    )
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from minidns import app  # the other commands do without sockets and clusters
+
+    reread = partial(_config, arguments)
+    config = reread()
+    return 0 if asyncio.run(app.serve(config, reread)) else 1
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    workers = 0 if arguments.workers == "auto" else number(arguments.workers, "--workers", 1, MAX_WORKERS)
+    admin = None if arguments.admin == "none" else Listen.parse(arguments.admin)
+    if arguments.conf is not None:
+        config = corefile.read(arguments.conf)
+        source = config.source if arguments.manifests is None else _source(arguments)
+        return replace(config, source=source, admin=admin, workers=workers, state=arguments.state)
+    forwards = _forwards(arguments.forward) if arguments.forward else ()
+    block = ServerBlock(
+        listen=tuple(Listen.parse(text) for text in arguments.listen or (LISTEN,)),
+        kubernetes=_kubernetes(arguments, ede=arguments.ede),
+        forwards=forwards,
+        cache=Cache() if forwards else None,
+    )
+    return Config(servers=(block,), source=_source(arguments), admin=admin, workers=workers, state=arguments.state)
+
+
+def _forwards(upstreams: list[str]) -> tuple[Forward, ...]:
+    """As a Corefile has it, so that both mean the same."""
+    quoted = " ".join('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in upstreams)
+    return corefile.parse(f". {{\n forward . {quoted}\n}}", file="--forward").servers[0].forwards
+
+
+def _kubernetes(arguments: argparse.Namespace, *, ede: bool = True) -> Kubernetes:
+    return Kubernetes(
+        zones=tuple(zone_name(text) for text in arguments.zone) if arguments.zone else DEFAULT_ZONES,
+        ttl=arguments.ttl,
+        pods=PodMode(arguments.pods),
+        endpoint_pod_names=arguments.endpoint_pod_names,
+        ede=ede,
+    )
+
+
+def _source(arguments: argparse.Namespace) -> Manifests | Cluster:
+    if arguments.manifests is None:
+        return Cluster(kubeconfig=arguments.kubeconfig, context=arguments.context)
+    if arguments.kubeconfig is not None:
+        raise UsageError("--manifests and --kubeconfig both name a source: keep one of them")
+    given = {
+        "service_cidrs": arguments.service_cidr and tuple(map(network, arguments.service_cidr)),
+        "pod_cidrs": arguments.pod_cidr and tuple(map(network, arguments.pod_cidr)),
+    }
+    return Manifests(path=arguments.manifests, **{name: value for name, value in given.items() if value})
+
+
+def _zone(arguments: argparse.Namespace) -> int:
+    from minidns.cli.offline import zone_text
+
+    for line in asyncio.run(zone_text(_source(arguments), _kubernetes(arguments), arguments.origin)):
+        print(line)
+    sys.stdout.flush()
+    return 0
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    return commands_.explain_command(arguments, _offline(arguments), _kubernetes(arguments))
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    return commands_.watch_command(arguments, _offline(arguments), _kubernetes(arguments))
+
+
+def _offline(arguments: argparse.Namespace) -> Manifests | Cluster | None:
+    """The source to ask instead of a running server, when one is named."""
+    return _source(arguments) if arguments.manifests or arguments.kubeconfig else None
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    try:
+        print(corefile.describe(corefile.read(arguments.file)))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,79 @@
+"""A site without a server: the objects as they are now, for the commands that answer once and end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import NoReturn
+
+from minidns.config.settings import Cluster, Config, Kubernetes, Manifests, ServerBlock
+from minidns.config.values import zone_name
+from minidns.core import names
+from minidns.explain import Explanation, SearchExplanation
+from minidns.site import Site
+from minidns.source.choice import Source, open_source
+from minidns.views import zonefile
+from minidns.views.changes import Event
+
+#: Seconds that an API server gets for a first full list.
+PATIENCE = 30.0
+
+
+class OfflineError(Exception):
+    """There is nothing to answer from; the text says why."""
+
+
+async def load(source: Manifests | Cluster, kubernetes: Kubernetes) -> Site:
+    """A synced site. Raises ManifestError, ConnectError, or OfflineError when an API server does not answer."""
+    site = Site(Config(servers=(ServerBlock(kubernetes=kubernetes),), source=source))
+    opened = await open_source(source, site.kinds)
+    try:
+        site.publish(opened.initial)
+        if not opened.synced.is_set():
+            await _first_list(opened, site)
+    finally:
+        await opened.close()
+    site.mark_synced()
+    return site
+
+
+async def _first_list(opened: Source, site: Site) -> None:
+    following = asyncio.create_task(opened.run(site.publish))
+    try:
+        await asyncio.wait_for(opened.synced.wait(), PATIENCE)
+    except TimeoutError:
+        raise OfflineError(f"{opened.origin}: {opened.problem()[0] or 'no full list yet'}") from None
+    finally:
+        following.cancel()
+        await asyncio.wait((following,))
+
+
+async def explained(
+    source: Manifests | Cluster, kubernetes: Kubernetes, query: Mapping[str, str]
+) -> Explanation | SearchExplanation:
+    """As a server's `/explain`. Raises ValueError for a query that makes no sense."""
+    return (await load(source, kubernetes)).explain(query)
+
+
+async def watched(source: Manifests | Cluster, kubernetes: Kubernetes, tell: Callable[[Event], None]) -> NoReturn:
+    """Tell every change from now on, until cancelled."""
+    site = Site(Config(servers=(ServerBlock(kubernetes=kubernetes),), source=source))
+    opened = await open_source(source, site.kinds)
+    site.publish(opened.initial)
+    site.watchers.append(tell)
+    try:
+        await opened.run(site.publish)
+    finally:
+        await opened.close()
+    raise OfflineError(f"{opened.origin} tells no more")
+
+
+async def zone_text(source: Manifests | Cluster, kubernetes: Kubernetes, origin: str | None) -> list[str]:
+    """The lines of the zone file of one origin, the cluster zone by default."""
+    name = names.from_text(zone_name(origin)) if origin else b""
+    site = await load(source, kubernetes)
+    name = name or site.zones[0].settings.origin
+    for zone in site.zones:
+        if name in zone.origins:
+            return list(zonefile.lines(zone, name))
+    raise OfflineError(f"no zone {origin} among {', '.join(kubernetes.zones)}")

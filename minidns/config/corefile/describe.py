@@ -1,0 +1,104 @@
+"""A configuration in a few lines: what `minidns check` says it understood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from minidns.config.settings import Cache, Cluster, Config, Forward, Hosts, Kubernetes, Manifests, ServerBlock
+
+
+def describe(config: Config) -> str:
+    """What is served, from where, and on which ports; a line per fact."""
+    lines = [line for server in config.servers for line in _server(server)]
+    if isinstance(config.source, Manifests):
+        lines.append(f"objects from the manifests in {config.source.path}")
+    elif config.source:
+        lines.append(f"objects from {_cluster(config.source)}")
+    ports = [f"{name} {listen}" for name, listen in _ports(config) if listen]
+    if ports:
+        lines.append(", ".join(ports))
+    if config.reload:
+        lines.append(f"read again when it changes, a look every {_seconds(config.reload.interval)}")
+    return "\n".join(lines)
+
+
+def _server(server: ServerBlock) -> Iterator[str]:
+    zones = "every name" if server.zones == (".",) else " ".join(server.zones)
+    yield f"{' '.join(map(str, server.listen))} serves {zones}"
+    for rewrite in server.rewrites:
+        yield f"  rewrite {rewrite.match} {rewrite.pattern} to {rewrite.replacement}"
+    if server.hosts:
+        yield f"  hosts {_hosts(server.hosts)}"
+    if server.kubernetes:
+        yield f"  kubernetes {_kubernetes(server.kubernetes)}"
+    for forward in server.forwards:
+        yield f"  forward {_forward(forward)}"
+    if server.cache:
+        yield f"  cache {_cache(server.cache)}"
+    on = [name for name, is_on in (("errors", server.errors), ("loop", server.loop)) if is_on]
+    on += [f"log {' '.join(sorted(log.classes))}" for log in server.logs]
+    if on:
+        yield "  " + ", ".join(on)
+
+
+def _kubernetes(options: Kubernetes) -> str:
+    facts = [f"{' '.join(options.zones)}: ttl {options.ttl}", f"pods {options.pods}"]
+    facts += [
+        name.replace("_", " ")
+        for name in ("endpoint_pod_names", "noendpoints", "ignore_empty_service")
+        if getattr(options, name)
+    ]
+    if options.fallthrough:
+        facts.append(f"fallthrough {' '.join(options.fallthrough)}")
+    return ", ".join(facts if options.ede else [*facts, "ede off"])
+
+
+def _cluster(cluster: Cluster) -> str:
+    if cluster.kubeconfig:
+        where = f"{cluster.kubeconfig}" + (f" (context {cluster.context})" if cluster.context else "")
+    else:
+        where = cluster.endpoint or "the cluster it runs in, or the usual kubeconfig"
+    chosen = [f"namespaces {' '.join(cluster.namespaces)}"] if cluster.namespaces else []
+    chosen += [f"labels {cluster.labels}"] if cluster.labels else []
+    chosen += [f"namespace labels {cluster.namespace_labels}"] if cluster.namespace_labels else []
+    return ", ".join([where, *chosen])
+
+
+def _forward(options: Forward) -> str:
+    zone = "every other name" if options.zone == "." else options.zone
+    facts = [f"{zone} to {' '.join(map(str, options.upstreams))}"]
+    if len(options.upstreams) > 1:
+        facts.append(str(options.policy))
+    if options.max_concurrent:
+        facts.append(f"at most {options.max_concurrent} at once")
+    if options.except_zones:
+        facts.append(f"except {' '.join(options.except_zones)}")
+    return ", ".join(facts)
+
+
+def _cache(options: Cache) -> str:
+    facts = [f"up to {options.success.ttl}s, negative {options.denial.ttl}s"]
+    if options.serve_stale:
+        facts.append(f"stale for {_seconds(options.serve_stale)} when no upstream answers")
+    if options.prefetch:
+        facts.append(f"prefetch of names asked {options.prefetch} times")
+    return ", ".join(facts)
+
+
+def _hosts(options: Hosts) -> str:
+    inline = f" and {len(options.inline)} lines here" if options.inline else ""
+    through = f", fallthrough {' '.join(options.fallthrough)}" if options.fallthrough else ""
+    return f"{options.path}{inline}: ttl {options.ttl}{through}"
+
+
+def _ports(config: Config) -> Iterator[tuple[str, object]]:
+    if config.health:
+        lameduck = config.health.lameduck
+        yield "health", f"{config.health.listen}" + (f" (lameduck {_seconds(lameduck)})" if lameduck else "")
+    yield "ready", config.ready
+    yield "metrics", config.metrics
+    yield "admin", config.admin
+
+
+def _seconds(value: float) -> str:
+    return f"{value:g}s"

@@ -1,0 +1,121 @@
+"""What all plugins share: usage checks, tables of options, the nearest known word."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from minidns.config.corefile.imports import Expander
+from minidns.config.corefile.lexer import CorefileError, Token
+from minidns.config.corefile.tree import Line
+from minidns.config.values import ConfigError, ZoneName, zone_names
+
+#: Field names and values for one of the configuration's types.
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a plugin may look at besides its own line: the block's zones, and files."""
+
+    zones: tuple[ZoneName, ...]
+    expander: Expander
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option: its arguments as a person writes them, how many there may be, and what they mean.
+
+    `read` gets the arguments and returns fields. A field that holds a tuple grows when the option is
+    repeated.
+    """
+
+    usage: str
+    read: Callable[[list[str]], Fields]
+    low: int = 0
+    high: int = 0
+
+
+@dataclass(slots=True)
+class Options:
+    """The options of one plugin, by name."""
+
+    plugin: str
+    known: Mapping[str, Option] = field(default_factory=dict)
+
+    def read(self, line: Line, other: Callable[[Line], Fields | None] = lambda _: None) -> Fields:
+        """The fields that the block of a plugin sets; `other` may take lines that are not options."""
+        fields: Fields = {}
+        for item in line.block or ():
+            with located(item.head):
+                option = self.known.get(item.name)
+                if option is None:
+                    read = other(item)
+                    if read is None:
+                        raise unknown(item.name, self.known, f"option of {self.plugin}")
+                else:
+                    no_block(item)
+                    arguments(item, f"{item.name} {option.usage}", option.low, option.high)
+                    read = option.read(item.values)
+            for name, value in read.items():
+                old = fields.get(name)
+                fields[name] = old + value if isinstance(old, tuple) else value
+        return fields
+
+
+def arguments(line: Line, usage: str, low: int, high: int) -> list[str]:
+    """The arguments of a line, if their number is right and, for an option, no block follows."""
+    if not low <= len(line.args) <= high:
+        raise ConfigError(f"{line.name} has {len(line.args)} arguments; write: {usage.strip()}")
+    return line.values
+
+
+def no_block(line: Line) -> None:
+    if line.block is not None:
+        raise ConfigError(f"{line.name} takes no block")
+
+
+def unknown(word: str, known: Iterable[str], what: str) -> ConfigError:
+    """An error for a word that nothing is called, with the nearest one that something is."""
+    names = sorted(map(str, known))
+    near = difflib.get_close_matches(word.lower()[:64], names, n=1, cutoff=0.6)
+    meant = f", did you mean {near[0]!r}?" if near else ";"
+    listed = ", ".join(names) or "none"
+    return ConfigError(f"unknown {what} {word!r}{meant} known: {listed}")
+
+
+def choice(word: str, known: Iterable[str], what: str) -> str:
+    """The word, if it is one of those known."""
+    names = list(known)
+    if word not in names:
+        raise unknown(word, names, what)
+    return word
+
+
+def zones(texts: Iterable[str]) -> tuple[ZoneName, ...]:
+    """Zones of names and networks, each once."""
+    return tuple(dict.fromkeys(zone for text in texts for zone in zone_names(text)))
+
+
+def zones_or_all(texts: list[str]) -> tuple[ZoneName, ...]:
+    """The zones of a `fallthrough`: without arguments, all."""
+    return zones(texts) or (".",)
+
+
+def flag(name: str, value: bool = True) -> Option:
+    """An option without arguments that sets a field."""
+    return Option("", lambda _: {name: value})
+
+
+@contextmanager
+def located(token: Token) -> Any:
+    """Give errors from inside the file and line of a token, unless they have one already."""
+    try:
+        yield
+    except CorefileError:
+        raise
+    except ConfigError as error:
+        raise token.error(str(error)) from None

@@ -1,0 +1,162 @@
+"""`forward` and `rewrite`: where questions that are not the cluster's go, and under what name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from minidns.config.corefile.options import Context, Fields, Option, Options, choice, flag, no_block, unknown, zones
+from minidns.config.corefile.tree import Line
+from minidns.config.settings import Forward, Policy, Rewrite, Upstream
+from minidns.config.values import ConfigError, duration, is_address, number, split_port, zone_name
+
+RCODES = {"FORMERR": 1, "SERVFAIL": 2, "NXDOMAIN": 3, "NOTIMP": 4, "REFUSED": 5}
+MATCHES = ("exact", "prefix", "suffix", "substring", "regex")
+
+
+def _health_check(args: list[str]) -> Fields:
+    fields: Fields = {"health_interval": duration(args[0])}
+    rest = args[1:]
+    while rest:
+        word = choice(rest.pop(0), ("no_rec", "domain"), "argument of health_check")
+        if word == "no_rec":
+            fields["health_recursion"] = False
+        elif rest:
+            fields["health_zone"] = zone_name(rest.pop(0))
+        else:
+            raise ConfigError("health_check: domain needs a name")
+    return fields
+
+
+def _tls(args: list[str]) -> Fields:
+    files = list(map(Path, args))
+    fields: Fields = {"ca_cert": files.pop()} if len(files) in (1, 3) else {}
+    return {**fields, **dict(zip(("client_cert", "client_key"), files, strict=False))}
+
+
+def _failover(args: list[str]) -> Fields:
+    return {"failover": tuple(RCODES[choice(arg, RCODES, "response code")] for arg in args)}
+
+
+def _policy(args: list[str]) -> Fields:
+    return {"policy": Policy(choice(args[0], list(Policy), "policy"))}
+
+
+FORWARD = Options(
+    "forward",
+    {
+        "except": Option("ZONES...", lambda args: {"except_zones": zones(args)}, 1, 1000),
+        "force_tcp": flag("force_tcp"),
+        "prefer_udp": flag("prefer_udp"),
+        "expire": Option("DURATION", lambda args: {"expire": duration(args[0])}, 1, 1),
+        "max_fails": Option("NUMBER", lambda args: {"max_fails": number(args[0], "max_fails", 0, 1000)}, 1, 1),
+        "max_concurrent": Option(
+            "NUMBER", lambda args: {"max_concurrent": number(args[0], "max_concurrent", 0, 1_000_000)}, 1, 1
+        ),
+        "health_check": Option("DURATION [no_rec] [domain NAME]", _health_check, 1, 4),
+        "policy": Option("random|round_robin|sequential", _policy, 1, 1),
+        "tls": Option("[CERT KEY] [CA]", _tls, 0, 3),
+        "tls_servername": Option("NAME", lambda args: {"server_name": args[0]}, 1, 1),
+        "failover": Option("RCODE...", _failover, 1, len(RCODES)),
+    },
+)
+
+
+def forward(line: Line, context: Context) -> Forward:
+    """`forward ZONE TO...`; TO is an address, tls://address, or a file with `nameserver` lines
+    (resolv.conf(5)).
+    """
+    if len(line.args) < 2:
+        raise ConfigError("write: forward ZONE TO..., as in `forward . /etc/resolv.conf`")
+    zone, *targets = line.values
+    names = zones([zone])
+    if len(names) > 1:
+        raise ConfigError(f"forward takes one zone, and {zone} is {len(names)} zones: {', '.join(names)}")
+    fields = FORWARD.read(line)
+    server_name = fields.pop("server_name", None)
+    upstreams = tuple(up for target in targets for up in _upstreams(target, server_name, context))
+    return Forward(zone=names[0], upstreams=upstreams, **fields)
+
+
+def _upstreams(target: str, server_name: str | None, context: Context) -> list[Upstream]:
+    scheme, _, rest = target.rpartition("://")
+    if scheme not in ("", "dns", "tls"):
+        raise unknown(scheme, ("dns", "tls"), "protocol of an upstream")
+    tls = scheme == "tls"
+    host, port = split_port(rest)
+    if tls and "%" in host:
+        host, _, server_name = host.partition("%")
+    if is_address(host):
+        default = "853" if tls else "53"
+        number_ = number(default if port is None else port, "a port", 1, 65535)
+        return [Upstream(host=host, port=number_, tls=tls, server_name=server_name if tls else None)]
+    if scheme:
+        raise ConfigError(f"{host!r} is not an IP address")
+    return _from_file(context.expander.path(target))
+
+
+def _from_file(path: Path) -> list[Upstream]:
+    """The upstreams that the `nameserver` lines of a file name."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"the upstream {str(path)!r} is neither an address nor a file: {error}") from None
+    words = [line.split() for line in text.splitlines()]
+    found = [line[1] for line in words if len(line) > 1 and line[0] == "nameserver"]
+    if not found:
+        raise ConfigError(f"{path} names no upstream: it has no nameserver line")
+    return [Upstream(host=host) for host in found]
+
+
+def rewrite(line: Line, _context: Context) -> Rewrite:
+    """`rewrite [stop|continue] name [MATCH] FROM TO [answer ...]`, on one line or as a block."""
+    words = line.values
+    stop = not (words and words[0] == "continue")
+    if words and words[0] in ("stop", "continue"):
+        words.pop(0)
+    for item in line.block or ():
+        no_block(item)
+        words += [item.name, *item.values]
+    if not words:
+        raise ConfigError("write: rewrite [stop|continue] name [exact|prefix|suffix|substring|regex] FROM TO")
+    field = choice(words.pop(0), ["name"], "field of rewrite")
+    match = words.pop(0) if len(words) > 2 and words[0] in MATCHES else "exact"
+    if len(words) < 2:
+        raise ConfigError(f"write: rewrite {field} {match} FROM TO")
+    pattern, replacement, *rest = words
+    return Rewrite(
+        match=match,  # type: ignore[arg-type]  # one of MATCHES
+        pattern=_pattern(match, pattern),
+        replacement=_pattern(match, replacement),
+        stop=stop,
+        **_answer_rules(rest),
+    )
+
+
+def _pattern(match: str, text: str) -> str:
+    """Names compare in lower case and with the final dot; a regex is left alone: \\D is not \\d."""
+    if match == "exact":
+        return zone_name(text)
+    if match == "regex":
+        return text
+    return text.lower().removesuffix(".") + "." if match == "suffix" else text.lower()
+
+
+def _answer_rules(words: list[str]) -> Fields:
+    """`answer auto`, `[answer] name FROM TO`, `[answer] value FROM TO`, any number of them."""
+    fields: Fields = {"answer_auto": False, "answer_names": (), "answer_values": ()}
+    if words and words[0] != "answer":
+        raise unknown(words[0], ["answer"], "word after a rewritten name")
+    while words:
+        if words[0] == "answer":
+            words = words[1:]
+        kind = choice(words[0] if words else "", ("auto", "name", "value"), "kind of answer rewrite")
+        # `answer name auto` is how CoreDNS's documentation writes `answer auto` at one place
+        if kind == "auto" or words[1:2] == ["auto"]:
+            fields["answer_auto"] = True
+            words = words[1 if kind == "auto" else 2 :]
+            continue
+        if len(words) < 3:
+            raise ConfigError(f"write: answer {kind} FROM TO")
+        fields[f"answer_{kind}s"] += ((words[1], words[2]),)
+        words = words[3:]
+    return fields

@@ -1,0 +1,211 @@
+"""The configuration: frozen, checked when it is made, the same whether flags or a Corefile wrote it.
+
+A `Config` has one source of objects and any number of `ServerBlock`s, which say what is answered on which
+address. Durations are seconds. Zones are `ZoneName`s: lowercase, absolute, with the final dot. In every
+`fallthrough` and `except_zones`, no zones means "never" and (".",) means "always". `ConfigError` is raised
+for values that make no sense.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from minidns.config.plugins import Cache, CacheClass, Forward, Hosts, Log, Policy, Rewrite, Upstream
+from minidns.config.values import ConfigError, Listen, Network, ZoneName, network, zone_name
+from minidns.core.schema import PodMode
+
+__all__ = [
+    "Cache", "CacheClass", "Cluster", "Config", "ConfigError", "Forward", "Health", "Hosts", "Kubernetes",
+    "Listen", "Log", "Manifests", "Network", "PodMode", "Policy", "Reload", "Rewrite", "ServerBlock",
+    "Upstream", "ZoneName", "zone_name",
+]  # fmt: skip
+
+#: The zones of every cluster that kubeadm makes: the cluster's own, and the reverse trees of both families.
+DEFAULT_ZONES: tuple[ZoneName, ...] = ("cluster.local.", "in-addr.arpa.", "ip6.arpa.")
+MAX_WORKERS = 256
+#: CoreDNS's ports.
+DNS, HEALTH, READY, METRICS = Listen("", 53), Listen("", 8080), Listen("", 8181), Listen("localhost", 9153)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifests:
+    """Objects from a folder of YAML (or one file), with the part of a cluster played by minidns.
+
+    Each CIDR list has at most one network per address family; without one, Services or pods have no address
+    of it.
+    """
+
+    path: Path
+    service_cidrs: tuple[Network, ...] = (network("10.96.0.0/16"), network("fd00:10:96::/112"))
+    pod_cidrs: tuple[Network, ...] = (network("10.244.0.0/16"), network("fd00:10:244::/64"))
+
+    def __post_init__(self) -> None:
+        for what, networks in (("service", self.service_cidrs), ("pod", self.pod_cidrs)):
+            versions = [net.version for net in networks]
+            if len(set(versions)) < len(versions):
+                raise ConfigError(f"{what} CIDR: one IPv4 and one IPv6 network at most")
+        for service in self.service_cidrs:
+            for pod in self.pod_cidrs:
+                if service.version == pod.version and service.overlaps(pod):
+                    raise ConfigError(f"the service CIDR {service} and the pod CIDR {pod} overlap")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """Objects from an API server, and which of them.
+
+    With neither `kubeconfig` nor `endpoint` the usual places are tried: in-cluster, $KUBECONFIG,
+    ~/.kube/config.
+    `endpoint` is a URL, used with `client_cert`, `client_key` and `ca_cert` when they are given.
+    `labels` selects Services and EndpointSlices, `namespace_labels` namespaces; both are label selectors as
+    the API takes them, "" selects all. `namespaces` names the only namespaces that are served, all when
+    empty.
+    `startup_timeout`: seconds that the first full list may take when a running server changes to this one; until
+    then it answers from the one before. A start answers at once, in the zone with SERVFAIL until there is a list.
+    """
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+    endpoint: str | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    ca_cert: Path | None = None
+    namespaces: tuple[str, ...] = ()
+    labels: str = ""
+    namespace_labels: str = ""
+    startup_timeout: float = 5.0
+
+    def __post_init__(self) -> None:
+        if self.endpoint is not None and not self.endpoint.startswith(("http://", "https://")):
+            raise ConfigError(f"the API server {self.endpoint!r} is not a URL: it starts with http:// or https://")
+        if self.endpoint is not None and self.kubeconfig is not None:
+            raise ConfigError("kubeconfig and endpoint both name an API server: keep one of them")
+        if self.namespaces and self.namespace_labels:
+            raise ConfigError("namespaces and namespace_labels cannot both be set")
+        if self.context is not None and self.kubeconfig is None:
+            raise ConfigError("a context needs the kubeconfig that it is in")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kubernetes:
+    """How a server block answers from the cluster's objects.
+
+    `zones`: the first that is not a reverse zone is the one that PTR records point into.
+    `ttl`: seconds, of every record but the version's. `noendpoints`: no names for endpoints, headless
+    Services included.
+    `ignore_empty_service`: a ClusterIP Service without a ready endpoint is NXDOMAIN.
+    `fallthrough`: names below these that do not exist go on to what follows. `ede`: answers say why (RFC
+    8914).
+    """
+
+    zones: tuple[ZoneName, ...] = DEFAULT_ZONES
+    ttl: int = 5
+    pods: PodMode = PodMode.DISABLED
+    endpoint_pod_names: bool = False
+    noendpoints: bool = False
+    ignore_empty_service: bool = False
+    fallthrough: tuple[ZoneName, ...] = ()
+    ede: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.forward_zones:
+            raise ConfigError("kubernetes needs a zone that is not a reverse zone, such as cluster.local")
+        if not 0 <= self.ttl <= 3600:
+            raise ConfigError(f"ttl must be from 0 to 3600 seconds, not {self.ttl}")
+
+    @property
+    def forward_zones(self) -> tuple[ZoneName, ...]:
+        """The zones that hold Services; the others are reverse zones."""
+        return tuple(z for z in self.zones if not f".{z}".endswith((".in-addr.arpa.", ".ip6.arpa.")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Where GET /health is answered, and for how many seconds the process goes on serving after SIGTERM."""
+
+    listen: Listen = HEALTH
+    lameduck: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reload:
+    """How often the Corefile is looked at, in seconds; up to `jitter` more, so that replicas do not move
+    as one.
+    """
+
+    interval: float = 30.0
+    jitter: float = 15.0
+
+    def __post_init__(self) -> None:
+        if self.interval < 2:
+            raise ConfigError(f"a reload interval must be at least 2s, not {self.interval:g}s")
+        if not 0 <= self.jitter <= self.interval:
+            raise ConfigError(f"a reload jitter must be within 0s and the interval, not {self.jitter:g}s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerBlock:
+    """What is answered for names below `zones` on the addresses of `listen`.
+
+    Among blocks that share an address the one with the longest matching zone answers. Whatever order they
+    were written in, a question meets the plugins in this one: log, cache, rewrite, hosts, kubernetes, forward
+    (CoreDNS's order); of `forwards` the first whose zone matches. Without any match the answer is REFUSED.
+    `loop`: at start, find out whether the block's upstreams lead back here. `errors`: log answers that
+    failed.
+    """
+
+    zones: tuple[ZoneName, ...] = (".",)
+    listen: tuple[Listen, ...] = (DNS,)
+    kubernetes: Kubernetes | None = None
+    forwards: tuple[Forward, ...] = ()
+    cache: Cache | None = None
+    hosts: Hosts | None = None
+    rewrites: tuple[Rewrite, ...] = ()
+    logs: tuple[Log, ...] = ()
+    errors: bool = False
+    loop: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.zones or not self.listen:
+            raise ConfigError("a server block needs a zone and an address")
+        if self.loop and not self.forwards:
+            raise ConfigError("loop looks for a loop through upstreams: it needs a forward in the same server block")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One process.
+
+    `source` is None when no block has `kubernetes`. `admin` is minidns's own port (explain, state, everything
+    below too);
+    `health`, `ready` and `metrics` are CoreDNS's ports. `workers`: processes that share the ports, 0 for one
+    per core.
+    `state`: a file that keeps the last synced objects for a start while the API server is away.
+    `reload` is None when the file is read once.
+    """
+
+    servers: tuple[ServerBlock, ...]
+    source: Manifests | Cluster | None = None
+    admin: Listen | None = None
+    health: Health | None = None
+    ready: Listen | None = None
+    metrics: Listen | None = None
+    workers: int = 1
+    state: Path | None = None
+    reload: Reload | None = None
+
+    def __post_init__(self) -> None:
+        if not self.servers:
+            raise ConfigError("nothing to serve: there is no server block")
+        if not 0 <= self.workers <= MAX_WORKERS:
+            raise ConfigError(f"workers must be from 0 (one per core) to {MAX_WORKERS}, not {self.workers}")
+        taken: set[tuple[ZoneName, Listen]] = set()
+        for block in self.servers:
+            for zone in block.zones:
+                for listen in block.listen:
+                    if (zone, listen) in taken and listen.port:
+                        raise ConfigError(f"zone {zone} on {listen} is served twice")
+                    taken.add((zone, listen))
+        if self.source is None and any(block.kubernetes for block in self.servers):
+            raise ConfigError("kubernetes needs a source: a cluster or a folder of manifests")

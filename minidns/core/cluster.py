@@ -1,0 +1,78 @@
+"""The cluster's objects as they are now, by key, and the few ways in which DNS asks for them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from minidns.core.model import EndpointSlice, Key, Kind, Namespace, Object, Pod, Service
+
+_NO_SLICES: Mapping[str, EndpointSlice] = MappingProxyType({})
+
+
+class Cluster:
+    """Objects by kind and key, with the slices of each Service and the namespaces that hold a Service of some name.
+
+    Slices may be here before their Service, and may outlive it.
+    """
+
+    def __init__(self) -> None:
+        self._objects: dict[Kind, dict[Key, Object]] = {
+            Namespace: {},
+            Service: {},
+            EndpointSlice: {},
+            Pod: {},
+        }
+        self._slices: dict[Key, dict[str, EndpointSlice]] = {}
+        self._services_in: defaultdict[str, set[str]] = defaultdict(set)
+        self._namespaces_with: dict[str, tuple[str, ...]] = {}
+
+    def all(self, kind: Kind) -> Mapping[Key, Object]:
+        """Every object of a kind. Not a copy."""
+        return self._objects[kind]
+
+    def put(self, obj: Object) -> None:
+        """Add an object, or replace the one with its key."""
+        self._objects[type(obj)][obj.key] = obj
+        if isinstance(obj, EndpointSlice):
+            self._slices.setdefault((obj.namespace, obj.service), {})[obj.name] = obj
+        elif isinstance(obj, Service) and obj.name not in self._services_in[obj.namespace]:
+            self._services_in[obj.namespace].add(obj.name)
+            self._namespaces_with[obj.name] = (*self._namespaces_with.get(obj.name, ()), obj.namespace)
+
+    def drop(self, obj: Object) -> None:
+        """Remove an object that is here."""
+        del self._objects[type(obj)][obj.key]
+        if isinstance(obj, EndpointSlice):
+            of_service = self._slices[obj.namespace, obj.service]
+            del of_service[obj.name]
+            if not of_service:
+                del self._slices[obj.namespace, obj.service]
+        elif isinstance(obj, Service):
+            self._services_in[obj.namespace].remove(obj.name)
+            if not self._services_in[obj.namespace]:
+                del self._services_in[obj.namespace]
+            rest = tuple(name for name in self._namespaces_with.pop(obj.name) if name != obj.namespace)
+            if rest:
+                self._namespaces_with[obj.name] = rest
+
+    def service(self, key: Key) -> Service | None:
+        found = self._objects[Service].get(key)
+        return found if isinstance(found, Service) else None
+
+    def slices(self, service: Key) -> Mapping[str, EndpointSlice]:
+        """The slices labelled with a Service, by their names, whether or not that Service is here."""
+        return self._slices.get(service, _NO_SLICES)
+
+    def has_namespace(self, name: str) -> bool:
+        """Whether a Namespace object of that name is here."""
+        return ("", name) in self._objects[Namespace]
+
+    def services_in(self, namespace: str) -> frozenset[str]:
+        """The names of the Services of a namespace."""
+        return frozenset(self._services_in.get(namespace, ()))
+
+    def namespaces_with(self, service: str) -> tuple[str, ...]:
+        """The namespaces that hold a Service of that name."""
+        return self._namespaces_with.get(service, ())

@@ -1,0 +1,138 @@
+"""Answers of upstreams, kept while they may be: a pure structure, given the time.
+
+Positive and negative answers have a room each, so that neither pushes the other out; in each, what was not asked for
+longest goes first. An entry stays as long as the lowest of its TTLs says, within the configured bounds, and longer when
+stale answers are allowed (RFC 8767).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from minidns.config.plugins import Cache, CacheClass
+from minidns.core import names
+from minidns.core.names import Name, is_below
+from minidns.plugins.forward.message import ANY_TTL, Message
+
+#: TTL of a stale answer in seconds (RFC 8767, 4).
+STALE_TTL = 30
+
+
+class Key(NamedTuple):
+    """What an answer belongs to. DO and CD change what an upstream sends."""
+
+    name: Name
+    type: int
+    class_: int
+    do: bool
+    cd: bool
+
+
+class Hit(NamedTuple):
+    """An answer from the cache.
+
+    age: seconds to count the TTLs down by, after they were brought within `bounds`.
+    stale: it has expired. refresh: the upstream should be asked again meanwhile.
+    """
+
+    message: Message
+    age: int
+    bounds: tuple[int, int]
+    stale: bool
+    refresh: bool
+
+
+class _Entry(msgspec.Struct, gc=False):
+    message: Message
+    stored: float
+    ttl: float
+    bounds: tuple[int, int]
+    asked: int = 0
+    last: float = 0.0
+
+
+class AnswerCache:
+    """Answers by `Key`. `now` is in seconds of any clock that does not go backwards. evictions: for metrics."""
+
+    def __init__(self, options: Cache) -> None:
+        self.options = options
+        self.evictions = 0
+        self._rooms: dict[str, dict[Key, _Entry]] = {"success": {}, "denial": {}}
+        self._zones = tuple(map(names.from_text, options.zones))
+        self._disabled = {
+            "success": tuple(map(names.from_text, options.disable_success)),
+            "denial": tuple(map(names.from_text, options.disable_denial)),
+        }
+
+    @property
+    def entries(self) -> dict[str, int]:
+        """How many answers are kept, by class."""
+        return {name: len(room) for name, room in self._rooms.items()}
+
+    def get(self, key: Key, now: float) -> Hit | None:
+        """The answer, when there is one that may be given."""
+        for room in self._rooms.values():
+            entry = room.get(key)
+            if entry is None:
+                continue
+            left = entry.stored + entry.ttl - now
+            stale = left <= 0
+            if stale and (left + self.options.serve_stale <= 0 or entry.message.kind == "servfail"):
+                del room[key]
+                break
+            room[key] = room.pop(key)
+            if stale:
+                return Hit(entry.message, 0, (STALE_TTL, STALE_TTL), stale=True, refresh=True)
+            age = 0 if self.options.keep_ttl else int(now - entry.stored)
+            return Hit(entry.message, age, entry.bounds, stale=False, refresh=self._popular(entry, left, now))
+        return None
+
+    def put(self, key: Key, message: Message, now: float) -> tuple[int, int]:
+        """Keep an answer if it may be kept; the bounds that its TTLs are shown within."""
+        kind, options = message.kind, self.options
+        limits = options.success if kind == "success" else options.denial
+        bounds = (limits.min_ttl, limits.ttl)
+        if kind == "other" or not any(is_below(key.name, zone) for zone in self._zones):
+            return ANY_TTL
+        if kind == "servfail":
+            ttl = options.servfail
+        elif message.ttl is None:
+            ttl = 0
+        else:
+            ttl = min(max(message.ttl, limits.min_ttl), limits.ttl)
+        room = "success" if kind == "success" else "denial"
+        if ttl > 0 and not any(is_below(key.name, zone) for zone in self._disabled[room]):
+            self._keep(room, key, _Entry(message, now, ttl, bounds), limits, now)
+            return bounds
+        return 0, limits.ttl
+
+    def _keep(self, name: str, key: Key, entry: _Entry, limits: CacheClass, now: float) -> None:
+        for other, entries in self._rooms.items():
+            old = entries.get(key)
+            if old is None:
+                continue
+            # A failure says nothing about the name: it must not cost an answer that may still be given.
+            usable = old.message.kind != "servfail" and old.stored + old.ttl + self.options.serve_stale > now
+            if entry.message.kind == "servfail" and usable:
+                return
+            entry.asked, entry.last = old.asked, old.last
+            if other != name:
+                del entries[key]
+        room = self._rooms[name]
+        room.pop(key, None)
+        while len(room) >= limits.capacity:
+            del room[next(iter(room))]
+            self.evictions += 1
+        room[key] = entry
+
+    def _popular(self, entry: _Entry, left: float, now: float) -> bool:
+        """Count a question; whether the entry is popular enough to be fetched again, and near enough to its end."""
+        options = self.options
+        if not options.prefetch:
+            return False
+        entry.asked = 1 if now - entry.last > options.prefetch_gap else entry.asked + 1
+        entry.last = now
+        near = max(1.0, entry.ttl * options.prefetch_percent / 100)
+        return entry.asked >= options.prefetch and left <= near

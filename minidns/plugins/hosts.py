@@ -1,0 +1,169 @@
+"""Names from a hosts file (hosts(5)) and from lines of the configuration: A, AAAA and, for the addresses,
+PTR.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from time import monotonic
+
+from minidns.config.plugins import Hosts
+from minidns.config.values import ConfigError, zone_name
+from minidns.core import names
+from minidns.core.names import Name, is_below
+from minidns.core.records import AAAA, NOERROR, NXDOMAIN, PTR, A
+
+log = logging.getLogger(__name__)
+
+#: A hosts line: a packed address and the names that have it, in lower case without a final dot.
+Entry = tuple[bytes, tuple[str, ...]]
+
+
+def parse_line(text: str) -> Entry | None:
+    """A line of a hosts file; None when it does not begin with an address. Raises `ConfigError` for a bad
+    name.
+    """
+    address, *hosts = text.partition("#")[0].split() or [""]
+    try:
+        packed = ipaddress.ip_address(address.partition("%")[0]).packed
+    except ValueError:
+        return None
+    if not hosts:
+        raise ConfigError(f"{address} has no name: write an address and the names that have it")
+    return packed, tuple(zone_name(host).rstrip(".") for host in hosts)
+
+
+def parse_file(text: str, file: str) -> tuple[Entry, ...]:
+    """The entries of a hosts file. A line that is none is logged and left out; the rest counts."""
+    entries = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.partition("#")[0].strip():
+            continue
+        try:
+            entry = parse_line(line)
+            problem = "it does not begin with an address"
+        except ConfigError as error:
+            entry, problem = None, str(error)
+        if entry is None:
+            log.warning("%s:%s: line left out: %s", file, number, problem)
+        else:
+            entries.append(entry)
+    return tuple(entries)
+
+
+@dataclass(frozen=True, slots=True)
+class HostsAnswer:
+    """An answer from hosts: the record data (packed addresses, or wire-form names for PTR) and the TTL of each.
+
+    No data with `rcode` 0 is NODATA: the name has addresses of the other family, or is asked for another
+    type.
+    """
+
+    rcode: int
+    ttl: int
+    rdata: tuple[bytes, ...] = ()
+
+
+class HostsTable:
+    """A look-up table of entries, made anew when the file changes."""
+
+    def __init__(self, options: Hosts, entries: Iterable[Entry]) -> None:
+        self.options = options
+        self._zones = tuple(map(names.from_text, options.zones))
+        self._fallthrough = tuple(map(names.from_text, options.fallthrough))
+        self._passes = "." in options.fallthrough
+        self._addresses: dict[Name, dict[int, list[bytes]]] = {}
+        self._pointers: dict[Name, list[bytes]] = {}
+        for packed, hosts in entries:
+            qtype = A if len(packed) == 4 else AAAA
+            for host in map(names.from_text, hosts):
+                _add(self._addresses.setdefault(host, {}).setdefault(qtype, []), packed)
+                if options.reverse:
+                    _add(self._pointers.setdefault(names.reverse(packed), []), host)
+
+    @property
+    def size(self) -> int:
+        """How many names have addresses."""
+        return len(self._addresses)
+
+    def passes(self, name: Name) -> bool:
+        """Whether a name in lower case is certainly not for this table: one look-up tells for most names."""
+        return self._passes and name not in self._addresses and name not in self._pointers
+
+    def lookup(self, name: Name, qtype: int) -> HostsAnswer | None:
+        """The answer for a name in lower case, or None when whoever comes next is to answer.
+
+        As in CoreDNS, a PTR question without an entry always goes on.
+        """
+        if not any(is_below(name, zone) for zone in self._zones):
+            return None
+        ttl = self.options.ttl
+        if qtype == PTR and (pointers := self._pointers.get(name)):
+            return HostsAnswer(NOERROR, ttl, tuple(pointers))
+        addresses = self._addresses.get(name)
+        if addresses is not None:
+            return HostsAnswer(NOERROR, ttl, tuple(addresses.get(qtype, ())))
+        if qtype == PTR or any(is_below(name, zone) for zone in self._fallthrough):
+            return None
+        return HostsAnswer(NXDOMAIN, ttl)
+
+
+class HostsFile:
+    """The table of a `hosts` plugin, as fresh as its file was at most `reload` seconds ago.
+
+    It is looked at when a question comes, so no task has to. clock: seconds that do not go backwards.
+    """
+
+    def __init__(self, options: Hosts, clock: Callable[[], float] = monotonic) -> None:
+        self.options = options
+        self._clock = clock
+        self._stamp: tuple[int, int, int] | None = None
+        self._table = HostsTable(options, options.inline)
+        self._read_before = False
+        self._looked = clock()
+        self.refresh()
+
+    @property
+    def table(self) -> HostsTable:
+        """What to look names up in now."""
+        now = self._clock()
+        if 0 < self.options.reload <= now - self._looked:
+            self._looked = now
+            self.refresh()
+        return self._table
+
+    def refresh(self) -> bool:
+        """Look at the file, and read it if it is not the one read last; True when the table is a new one.
+
+        A file that is gone takes its entries along; one that cannot be read keeps them. Both are logged once.
+        """
+        try:
+            status = self.options.path.stat()
+            stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        except OSError as error:
+            gone = self._stamp is not None
+            if gone or not self._read_before:
+                log.warning("hosts: %s: %s; the other entries are served", self.options.path, error.strerror)
+            self._read_before, self._stamp = True, None
+            if gone:
+                self._table = HostsTable(self.options, self.options.inline)
+            return gone
+        if stamp == self._stamp:
+            return False
+        self._read_before, self._stamp = True, stamp
+        try:
+            text = self.options.path.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            log.warning("hosts: %s: %s; what was read before is served", self.options.path, error.strerror)
+            return False
+        self._table = HostsTable(self.options, self.options.inline + parse_file(text, str(self.options.path)))
+        log.info("hosts: %s: %d names", self.options.path, self._table.size)
+        return True
+
+
+def _add(values: list[bytes], value: bytes) -> None:
+    if value not in values:
+        values.append(value)

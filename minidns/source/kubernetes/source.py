@@ -1,0 +1,151 @@
+"""The cluster as a source: follows its API server and publishes every change.
+
+One reflector (`minidns.source.kubernetes.listwatch`) per resource decides; this module only moves bytes and time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from time import perf_counter
+
+import aiohttp
+import msgspec
+
+from minidns.core.model import Change, Kind, Object, Replaced
+from minidns.metrics import Timing
+from minidns.source.kubernetes.connect import Connection
+from minidns.source.kubernetes.kubeconfig import ConnectError
+from minidns.source.kubernetes.link import ResourceStatus
+from minidns.source.kubernetes.listwatch import Reflector
+from minidns.source.kubernetes.requests import Request, Resource
+
+logger = logging.getLogger(__name__)
+
+#: Takes changes in, all at once and without awaiting.
+Publish = Callable[[Sequence[Change]], None]
+
+
+class SourceStatus(msgspec.Struct, frozen=True):
+    """All resources. `reason` is the first one's that is not followed, in one line; "" while all are."""
+
+    resources: tuple[ResourceStatus, ...]
+
+    @property
+    def synced(self) -> bool:
+        return all(resource.synced for resource in self.resources)
+
+    @property
+    def lost_since(self) -> float | None:
+        return min((r.lost_since for r in self.resources if r.lost_since is not None), default=None)
+
+    @property
+    def reason(self) -> str:
+        return next((resource.reason for resource in self.resources if resource.reason), "")
+
+
+class KubernetesSource:
+    """Lists and watches `resources` (`minidns.source.kubernetes.requests.resources`).
+
+    `initial`: what was published before, from a state file. `clock` (Unix time), `sleep` and `rand` are for tests.
+    `synced` is set once every resource has had its first full list. `revision` grows with every change. `timing`: from
+    the bytes of an event being here until it is published.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        resources: Iterable[Resource],
+        *,
+        initial: Iterable[Replaced] = (),
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        rand: Callable[[], float] = random.random,
+    ) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._sleep = sleep
+        known = {change.kind: change.objects for change in initial}
+        self._reflectors = [Reflector(r, rand, known.get(r.kind, ())) for r in resources]
+        self.synced = asyncio.Event()
+        self.revision = 0
+        self.timing = Timing()
+
+    @property
+    def status(self) -> SourceStatus:
+        return SourceStatus(tuple(reflector.link.status for reflector in self._reflectors))
+
+    def objects(self) -> dict[Kind, list[Object]]:
+        """All objects as they were published last: new lists of the very objects."""
+        return {r.resource.kind: list(r.store.objects.values()) for r in self._reflectors}
+
+    async def run(self, publish: Publish) -> None:
+        """Follow the cluster until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for reflector in self._reflectors:
+                group.create_task(self._follow(reflector, publish), name=f"follow {reflector.resource.name}")
+
+    async def _follow(self, reflector: Reflector, publish: Publish) -> None:
+        used = self._connection.credentials
+        while True:
+            action = reflector.next(self._clock())
+            try:
+                if isinstance(action, Request):
+                    used = self._connection.credentials
+                    await self._exchange(reflector, action, publish)
+                    continue
+                await self._sleep(action.seconds)
+                if action.unauthorized:
+                    await self._connection.reread(used)
+            except (aiohttp.ClientError, OSError, ConnectError) as error:
+                untrusted = isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError)
+                why = _words(error, self._connection.server)
+                reflector.failed(why, self._clock(), unauthorized=untrusted)
+            except Exception:
+                logger.exception("%s: a change could not be brought in, listing again", reflector.resource.name)
+                reflector.relist()
+                reflector.failed("an error of minidns itself, see the log", self._clock())
+
+    async def _exchange(self, reflector: Reflector, request: Request, publish: Publish) -> None:
+        async with self._connection.get(request) as response:
+            reflector.head(response.status, response.headers.get("Retry-After"), self._clock())
+            while chunk := await response.content.readany():
+                read = perf_counter()
+                changes = reflector.data(chunk, self._clock())
+                self._publish(changes, publish)
+                if changes:
+                    self.timing.batch(len(changes), perf_counter() - read)
+                if reflector.done:
+                    return
+                await asyncio.sleep(0)  # readany() does not wait while there is more: let answers go out
+            for changes in reflector.end(self._clock()):
+                self._publish(changes, publish)
+                await asyncio.sleep(0)
+
+    def _publish(self, changes: list[Change], publish: Publish) -> None:
+        if not changes:
+            return
+        publish(changes)
+        self.revision += 1
+        if not self.synced.is_set() and self.status.synced:
+            self.synced.set()
+
+
+def _words(error: Exception, server: str) -> str:
+    """Why a connection did not work, for the one line of a status."""
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return f"no connection to {server} within the time limit"
+    if isinstance(error, TimeoutError):
+        return f"{server} fell silent"
+    if isinstance(error, (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, ConnectionError)):
+        return f"the connection to {server} broke"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        cause = error.os_error
+        plain = isinstance(cause, ConnectionError) and cause.errno  # asyncio's own text repeats the address
+        return f"no connection to {server}: {os.strerror(plain) if plain else cause.strerror or cause}"
+    return " ".join(str(error).split()) or type(error).__name__

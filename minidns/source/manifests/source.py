@@ -1,0 +1,177 @@
+"""A folder of manifests (or one file) as the source of the cluster, followed while it is edited.
+
+A file that cannot be read or understood keeps its last good state; everything else goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing
+from itertools import islice
+from pathlib import Path
+
+from minidns.config.values import Network
+from minidns.core import model
+from minidns.source.manifests.controllers.manager import Controllers
+from minidns.source.manifests.controllers.space import ORDER, Edit
+from minidns.source.manifests.files import Written, parse
+from minidns.source.manifests.folder import MOMENT, Folder, Signature
+from minidns.source.manifests.log import changes, describe
+from minidns.source.manifests.shelf import Shelf
+
+log = logging.getLogger("minidns.manifests")
+
+#: Lines logged at most for one start or one edit.
+LINES = 30
+
+Publish = Callable[[Sequence[model.Change]], None]
+
+
+class ManifestError(Exception):
+    """There is nothing to start from. The text is one message for the person who named the path."""
+
+
+class ManifestSource:
+    """Objects from `path` and the cluster that minidns plays for them. Call `load` once, then `run`.
+
+    Each CIDR list has at most one network per address family; the first is the default family of Services.
+    """
+
+    def __init__(self, path: Path, service_cidrs: tuple[Network, ...], pod_cidrs: tuple[Network, ...]) -> None:
+        self._folder = Folder(path)
+        self._cluster = Controllers(service_cidrs, pod_cidrs)
+        self._shelf = Shelf()
+        self._signatures: dict[str, Signature] = {}
+        # Emptied or missing since the last look: an editor may be about to write them.
+        self._doubtful: set[str] = set()
+        self._complaint = ""
+        self._problems: set[str] = set()
+        self._skipped: set[str] = set()
+
+    def load(self) -> list[model.Change]:
+        """Read everything. One `Replaced` for each kind.
+
+        ManifestError when the path does not exist, or when there are files and none of them can be read.
+        """
+        path = self._folder.path
+        try:
+            found = self._folder.scan()
+        except OSError as error:
+            raise ManifestError(f"{path}: {error.strerror}: --manifests needs a folder of YAML, or a file") from None
+        touched = self._read(found)
+        if found and not self._shelf.files:
+            raise ManifestError(f"{path}: no file in it can be read")
+        self._update(touched | {"default"})  # which exists even when nothing is written
+        told = (f"{file}: {describe(each, self._cluster)}" for file, each in self._everything())
+        _log_some(logging.INFO, told, sum(map(len, self._shelf.files.values())))
+        kinds = {kind: tuple(self._cluster.objects(kind)) for kind in ORDER}
+        sizes = ", ".join(f"{len(objects)} {kind.__name__}s" for kind, objects in kinds.items())
+        log.info("%s: %d files make %s", path, len(found), sizes)
+        return [model.Replaced(kind, objects) for kind, objects in kinds.items()]
+
+    async def run(self, publish: Publish) -> None:
+        """Publish what each edit changes, all of it at once, until cancelled."""
+        async with aclosing(self._folder.news()) as news:
+            async for names in news:
+                await self._look(names, publish)
+                while self._doubtful:
+                    await asyncio.sleep(MOMENT)
+                    await self._look(set(), publish)
+
+    async def _look(self, names: set[str], publish: Publish) -> None:
+        # In a thread: the loop answers queries meanwhile.
+        edits = await asyncio.to_thread(self._follow, names)
+        if edits:
+            publish([_change(edit) for edit in edits])
+
+    def _follow(self, suspects: set[str]) -> list[Edit]:
+        """Read what is new, or is in `suspects`; what that changes in the cluster."""
+        try:
+            found = self._folder.scan()
+        except OSError as error:
+            self._complain(f"{self._folder.path}: {error.strerror}: its last state stays")
+            return []
+        self._complain("")
+        before, self._doubtful = self._doubtful, set()
+        gone = self._shelf.files.keys() - found.keys()
+        self._doubtful |= gone - before
+        touched = {space for name in gone & before for space in self._shelf.remove(name)}
+        news = {name: s for name, s in found.items() if name in suspects or self._signatures.get(name) != s}
+        touched |= self._read(news, before)
+        self._signatures = {name: s for name, s in self._signatures.items() if name in found}
+        edits = self._update(touched)
+        changed = sorted(gone & before | news.keys())
+        what = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+        _log_some(logging.INFO, (f"{what} changed: {line}" for line in changes(edits)))
+        return edits
+
+    def _read(self, files: dict[str, Signature], believed: set[str] | frozenset[str] = frozenset()) -> set[str]:
+        """Read these files; the namespaces that this touches. `believed` are those that may be empty."""
+        touched: set[str] = set()
+        problems: list[str] = []
+        skipped: Counter[str] = Counter()
+        for name, signature in files.items():
+            try:
+                text = self._folder.read(name)
+            except OSError as error:
+                self._signatures[name] = signature
+                problems.append(f"{name}: cannot be read: {error.strerror}")
+                continue
+            before = self._shelf.files.get(name)
+            if before and not text.strip() and name not in believed:
+                self._doubtful.add(name)
+                continue
+            self._signatures[name] = signature
+            content = parse(text, json=name.endswith(".json"))
+            keeps = ": the file's last good state stays" if content.problems and before else ""
+            problems += (f"{name}{f':{line}' if line else ''}: {text}{keeps}" for line, text in content.problems)
+            skipped += content.skipped
+            if not content.problems or not before:
+                touched |= self._shelf.put(name, content.objects)
+        _log_some(logging.ERROR, problems)
+        self._log_skipped(skipped)
+        return touched
+
+    def _update(self, touched: set[str]) -> list[Edit]:
+        edits = self._cluster.update({space: self._shelf.written(space) for space in touched}) if touched else []
+        # A file that was moved is in two places until the old one is believed to be gone.
+        if not self._doubtful:
+            problems = [*self._shelf.clashes(), *self._cluster.problems()]
+            _log_some(logging.ERROR, [problem for problem in problems if problem not in self._problems])
+            self._problems = set(problems)
+        return edits
+
+    def _everything(self) -> Iterator[tuple[str, Written]]:
+        return ((file, each) for file, objects in self._shelf.files.items() for each in objects.values())
+
+    def _log_skipped(self, skipped: Counter[str]) -> None:
+        new = {kind: count for kind, count in skipped.items() if kind not in self._skipped}
+        if new:
+            self._skipped |= new.keys()
+            kinds = ", ".join(f"{count} {kind}" for kind, count in new.items())
+            log.info("skipped, they make no names: %s", kinds)
+
+    def _complain(self, complaint: str) -> None:
+        if complaint and complaint != self._complaint:
+            log.warning("%s", complaint)
+        self._complaint = complaint
+
+
+def _change(edit: Edit) -> model.Change:
+    if edit.new is not None:
+        return model.Upserted(edit.new)
+    assert edit.old is not None
+    return model.Deleted(type(edit.old), edit.old.key)
+
+
+def _log_some(level: int, lines: Iterable[str], total: int | None = None) -> None:
+    """At most LINES of them, and how many there were more."""
+    lines = iter(lines)
+    for line in islice(lines, LINES):
+        log.log(level, "%s", line)
+    more = sum(1 for _ in lines) if total is None else total - LINES
+    if more > 0:
+        log.log(level, "... and %d more", more)

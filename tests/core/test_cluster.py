@@ -1,0 +1,51 @@
+"""The cluster's objects by key: what is put in is found in every way, what is dropped in none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minidns.core.cluster import Cluster
+from minidns.core.model import EndpointSlice, Key, Kind, Namespace, Object, Pod, Service
+
+NAMES = st.sampled_from(["a", "b"])
+OBJECTS = (
+    st.builds(Namespace, NAMES)
+    | st.builds(Service, NAMES, NAMES, headless=st.booleans())
+    | st.builds(EndpointSlice, NAMES, st.sampled_from(["x", "y"]), st.sampled_from(["a", "b", ""]))
+    | st.builds(Pod, NAMES, NAMES)
+)
+KINDS: tuple[Kind, ...] = (Namespace, Service, EndpointSlice, Pod)
+
+
+def of(kind: Kind, objects: Iterable[Object]) -> dict[Key, Object]:
+    return {obj.key: obj for obj in objects if type(obj) is kind}
+
+
+@given(st.lists(st.tuples(st.booleans(), OBJECTS), max_size=20))
+def test_any_objects_are_found_in_every_way(steps: list[tuple[bool, Object]]) -> None:
+    cluster, held = Cluster(), dict[tuple[Kind, Key], Object]()
+    for add, obj in steps:
+        at = type(obj), obj.key
+        if at in held and (not add or isinstance(obj, EndpointSlice)):
+            cluster.drop(held.pop(at))
+        if add:
+            cluster.put(obj)
+            held[at] = obj
+        for kind in KINDS:
+            assert cluster.all(kind) == of(kind, held.values())
+        services, slices = of(Service, held.values()), of(EndpointSlice, held.values())
+        for namespace in ("a", "b"):
+            assert cluster.has_namespace(namespace) == ((Namespace, ("", namespace)) in held)
+            assert cluster.services_in(namespace) == {name for space, name in services if space == namespace}
+            for name in ("a", "b", ""):
+                key = namespace, name
+                assert cluster.service(key) == services.get(key)
+                assert set(cluster.namespaces_with(name)) == {space for space, other in services if other == name}
+                assert dict(cluster.slices(key)) == {
+                    slice_.key[1]: slice_
+                    for slice_ in slices.values()
+                    if isinstance(slice_, EndpointSlice) and (slice_.namespace, slice_.service) == key
+                }

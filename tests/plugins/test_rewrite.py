@@ -1,0 +1,158 @@
+"""Names changed in the question, and back in the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dns.flags
+import dns.message
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minidns.config.settings import Rewrite
+from minidns.plugins.rewrite import Rewriter
+from tests.support.neighbours import answer_to
+
+
+def rule(match: Any, pattern: str, replacement: str, **options: Any) -> Rewrite:
+    return Rewrite(match=match, pattern=pattern, replacement=replacement, **options)
+
+
+EXACT = rule("exact", "a.example.", "web.default.svc.cluster.local.")
+
+
+def query(name: str, **options: Any) -> bytes:
+    return dns.message.make_query(name, "A", **options).to_wire()
+
+
+def rewritten_name(name: str, *rules: Rewrite) -> str | None:
+    found = Rewriter(rules).rewrite(query(name, use_edns=0))
+    return None if found is None else str(dns.message.from_wire(found.packet).question[0].name)
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "expected"),
+    [
+        (EXACT, "A.Example.", "web.default.svc.cluster.local."),
+        (EXACT, "b.example.", None),
+        (EXACT, "x.a.example.", None),
+        (rule("prefix", "www.", "web."), "www.example.", "web.example."),
+        (rule("prefix", "www.", "web."), "a.www.example.", None),
+        (rule("suffix", ".a.", ".b.c."), "x.y.a.", "x.y.b.c."),
+        (rule("suffix", ".a.", ".b."), "a.", None),
+        (rule("substring", "us-west", "eu"), "x.us-west.a.", "x.eu.a."),
+        (rule("regex", r"(.*)-(us-1)\.example\.org", "{1}.service.{2}.b"), "f-us-1.example.org.", "f.service.us-1.b."),
+        (rule("regex", "^x", "y"), "a.x.", None),
+    ],
+)  # fmt: skip
+def test_name_in_the_question(rule: Rewrite, name: str, expected: str | None) -> None:
+    assert rewritten_name(name, rule) == expected
+
+
+def test_rest_of_the_packet_stays() -> None:
+    packet = query("A.Example.", want_dnssec=True, payload=4000)
+    found = Rewriter((EXACT,)).rewrite(packet)
+    assert found is not None
+    before, after = dns.message.from_wire(packet), dns.message.from_wire(found.packet)
+    assert (after.id, after.flags, after.payload, after.ednsflags) == (
+        before.id,
+        before.flags,
+        before.payload,
+        before.ednsflags,
+    )
+
+
+def test_rules_end_at_the_first_match_unless_told_to_go_on() -> None:
+    first, second = rule("exact", "a.", "b."), rule("exact", "b.", "c.")
+    assert rewritten_name("a.", first, second) == "b."
+    assert rewritten_name("a.", rule("exact", "a.", "b.", stop=False), second) == "c."
+    assert rewritten_name("b.", first, second) == "c."
+
+
+def test_new_name_that_is_none_leaves_the_question_alone() -> None:
+    assert rewritten_name("a.b.", rule("substring", "a", "x" * 64)) is None
+
+
+def restored(name: str, rules: list[Rewrite], *records: str, transport: str = "udp", **options: Any) -> Any:
+    """What the client sees when the rewritten question is answered with these records."""
+    packet = query(name, **options)
+    found = Rewriter(tuple(rules)).rewrite(packet)
+    assert found is not None
+    message = dns.message.from_wire(found.restore(answer_to(found.packet, *records), transport))
+    assert dns.message.from_wire(packet).is_response(message)
+    assert str(message.question[0].name) == name
+    return message
+
+
+def lines(message: dns.message.Message) -> list[str]:
+    return [str(rrset) for rrset in message.answer]
+
+
+def test_exact_rule_restores_owners_and_targets() -> None:
+    message = restored(
+        "A.Example.",
+        [EXACT],
+        "web.default.svc.cluster.local. 5 A 192.0.2.1",
+        "x.example. 5 CNAME web.default.svc.cluster.local.",
+        "other.cluster.local. 5 A 192.0.2.2",
+        use_edns=0,
+    )
+    assert lines(message) == [
+        "A.Example. 5 IN A 192.0.2.1",
+        "x.example. 5 IN CNAME A.Example.",
+        "other.cluster.local. 5 IN A 192.0.2.2",
+    ]
+    assert message.edns == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "owner"),
+    [({}, "x.b."), ({"answer_auto": True}, "x.a."), ({"answer_names": ((r"(.*)\.b\.", "{1}.z"),)}, "x.z.")],
+)
+def test_suffix_rule_restores_owners_when_told_to(options: Any, owner: str) -> None:
+    message = restored("x.a.", [rule("suffix", ".a.", ".b.", **options)], "x.b. 5 A 192.0.2.1")
+    assert lines(message) == [f"{owner} 5 IN A 192.0.2.1"]
+
+
+def test_suffix_rule_restores_a_whole_chain() -> None:
+    message = restored(
+        "x.a.", [rule("suffix", ".a.", ".b.", answer_auto=True)], "x.b. 5 CNAME y.b.", "y.b. 5 A 192.0.2.1"
+    )
+    assert lines(message) == ["x.a. 5 IN CNAME y.a.", "y.a. 5 IN A 192.0.2.1"]
+
+
+def test_values_are_changed_by_their_own_rule() -> None:
+    message = restored(
+        "x.a.",
+        [rule("suffix", ".a.", ".b.", answer_values=((r"(.*)\.b\.", "{1}.v."),))],
+        "x.b. 5 SRV 1 2 3 y.b.",
+        "x.b. 5 MX 1 z.b.",
+    )
+    assert lines(message) == ["x.b. 5 IN SRV 1 2 3 y.v.", "x.b. 5 IN MX 1 z.v."]
+
+
+def test_several_rules_are_undone_in_reverse() -> None:
+    rules = [rule("exact", "a.", "b.", stop=False), rule("exact", "b.", "c.")]
+    assert lines(restored("a.", rules, "c. 5 A 192.0.2.1")) == ["a. 5 IN A 192.0.2.1"]
+
+
+def test_answer_that_no_longer_fits_is_truncated() -> None:
+    records = [f"x.b. 5 A 192.0.2.{last}" for last in range(28)]
+    long = "x." + "a" * 60 + "."
+    message = restored(long, [rule("suffix", long[1:], ".b.")], *records, use_edns=False)
+    assert message.flags & dns.flags.TC
+    assert not message.answer
+    assert restored(long, [rule("suffix", long[1:], ".b.")], *records, transport="tcp", use_edns=False).answer
+
+
+def test_answer_that_cannot_be_read_is_servfail() -> None:
+    found = Rewriter((EXACT,)).rewrite(query("a.example."))
+    assert found is not None
+    message = dns.message.from_wire(found.restore(b"nonsense", "udp"))
+    assert (message.rcode(), str(message.question[0].name)) == (2, "a.example.")
+
+
+@given(st.binary(max_size=60))
+def test_packet_that_is_no_question_is_left_alone(packet: bytes) -> None:
+    assert Rewriter((EXACT,)).rewrite(packet) is None
