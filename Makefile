@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint bench clean
+.PHONY: run test tools lint bench clean
 
 $(BIN)/minidns: pyproject.toml
 	python3 -m venv $(VENV)
@@ -23,7 +23,10 @@ lint: $(BIN)/minidns
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint
+tools:
+	tests/tools
+
+test: tools lint
 	$(BIN)/pytest -q -n 2 --cov --cov-report=term
 
 bench: $(BIN)/minidns

@@ -17,6 +17,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _DURATION_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+#: A hosts line: a packed address and the names that have it, in lower case without a final dot.
+HostsLine = tuple[bytes, tuple[str, ...]]
 
 
 class UsageError(Exception):
@@ -130,6 +132,20 @@ def split_port(text: str) -> tuple[str, str | None]:
         host, port = text.split(":")
         return host, port
     return text, None
+
+
+def hosts_line(text: str) -> HostsLine | None:
+    """A line of a hosts file; None when it does not begin with an address. Raises `ConfigError` for a bad
+    name.
+    """
+    address, *hosts = text.partition("#")[0].split() or [""]
+    try:
+        packed = ipaddress.ip_address(address.partition("%")[0]).packed
+    except ValueError:
+        return None
+    if not hosts:
+        raise ConfigError(f"{address} has no name: write an address and the names that have it")
+    return packed, tuple(zone_name(host).rstrip(".") for host in hosts)
 
 
 def is_address(text: str) -> bool:

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 from minidns.core import answers, names, records, wire
 from minidns.core.answers import Answer
 from minidns.core.names import Name
+from minidns.core.ready import Ready
 from minidns.core.reasons import Reason, Why
-from minidns.core.wire import Profile, Question, Ready
+from minidns.core.wire import Profile, Question
 from minidns.core.zone import NOTHING, Node, Zone
 
 log = logging.getLogger(__name__)

@@ -17,6 +17,7 @@ import msgspec
 from minidns.core import names, reasons, records
 from minidns.core.answers import Answer
 from minidns.core.names import Name
+from minidns.core.ready import Ready
 from minidns.core.reasons import Reason
 from minidns.core.records import Rrset
 
@@ -79,31 +80,6 @@ class Profile(msgspec.Struct, frozen=True, gc=False):
     room: int
     opt: bytes
     options: bytes
-
-
-class Ready(msgspec.Struct, gc=False):
-    """An answer that is ready to send behind a question of one length.
-
-    heads: by Profile.variant, flags and counts (10 bytes).
-    body: the records behind the question. For a set that is rotated: all its records, twice in a row.
-    options: the options of the OPT record with their length, b"" for none.
-    size: the length of records and options as they are sent.
-    rcode: of the answer. kind: where the answer is counted.
-    step, turn: length of a record of a set that is rotated, and where in `body` the next answer starts.
-    soa: the origin whose SOA record is the body, put together when sent, because the serial moves.
-    ends: where in `body` each record of the answer section ends; records behind the last are additional.
-    """
-
-    heads: tuple[bytes, ...]
-    body: bytes
-    options: bytes
-    size: int
-    rcode: int
-    kind: int = 0
-    step: int = 0
-    turn: int = 0
-    soa: Name | None = None
-    ends: tuple[int, ...] = ()
 
 
 @lru_cache(maxsize=4096)

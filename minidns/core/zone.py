@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -32,10 +32,8 @@ from minidns.core.model import (
     Upserted,
 )
 from minidns.core.names import Name
+from minidns.core.ready import Ready
 from minidns.core.schema import NotReady, Part, Placed, ZoneSettings
-
-if TYPE_CHECKING:
-    from minidns.core.wire import Ready
 
 #: What a node has ready to send before it was ever asked for. Shared by all nodes and never written to.
 NOTHING: dict[bytes, Ready] = {}

@@ -4,46 +4,28 @@ PTR.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import monotonic
 
 from minidns.config.plugins import Hosts
-from minidns.config.values import ConfigError, zone_name
+from minidns.config.values import ConfigError, HostsLine, hosts_line
 from minidns.core import names
 from minidns.core.names import Name, is_below
 from minidns.core.records import AAAA, NOERROR, NXDOMAIN, PTR, A
 
 log = logging.getLogger(__name__)
 
-#: A hosts line: a packed address and the names that have it, in lower case without a final dot.
-Entry = tuple[bytes, tuple[str, ...]]
 
-
-def parse_line(text: str) -> Entry | None:
-    """A line of a hosts file; None when it does not begin with an address. Raises `ConfigError` for a bad
-    name.
-    """
-    address, *hosts = text.partition("#")[0].split() or [""]
-    try:
-        packed = ipaddress.ip_address(address.partition("%")[0]).packed
-    except ValueError:
-        return None
-    if not hosts:
-        raise ConfigError(f"{address} has no name: write an address and the names that have it")
-    return packed, tuple(zone_name(host).rstrip(".") for host in hosts)
-
-
-def parse_file(text: str, file: str) -> tuple[Entry, ...]:
+def parse_file(text: str, file: str) -> tuple[HostsLine, ...]:
     """The entries of a hosts file. A line that is none is logged and left out; the rest counts."""
     entries = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.partition("#")[0].strip():
             continue
         try:
-            entry = parse_line(line)
+            entry = hosts_line(line)
             problem = "it does not begin with an address"
         except ConfigError as error:
             entry, problem = None, str(error)
@@ -70,7 +52,7 @@ class HostsAnswer:
 class HostsTable:
     """A look-up table of entries, made anew when the file changes."""
 
-    def __init__(self, options: Hosts, entries: Iterable[Entry]) -> None:
+    def __init__(self, options: Hosts, entries: Iterable[HostsLine]) -> None:
         self.options = options
         self._zones = tuple(map(names.from_text, options.zones))
         self._fallthrough = tuple(map(names.from_text, options.fallthrough))

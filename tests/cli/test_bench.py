@@ -218,7 +218,7 @@ async def test_a_running_minidns_is_measured(tmp_path: Path, capfd: pytest.Captu
 
 
 def test_without_dnsperf_the_reader_is_told_how_to_install_it(tmp_path: Path) -> None:
-    code = "import sys, argparse; from minidns import bench; sys.exit(bench.run(argparse.Namespace()))"
+    code = "import sys, argparse; from minidns.cli import bench; sys.exit(bench.run(argparse.Namespace()))"
     ended = subprocess.run([sys.executable, "-c", code], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
     assert ended.returncode == 2
     assert "apt install dnsperf" in ended.stderr

@@ -21,10 +21,10 @@ import pytest
 import yaml
 
 from tests.support.neighbours import knot_with
-from tests.support.places import DEMO, ROOT
+from tests.support.places import DEMO, MANIFESTS
 from tests.support.running import Running, minidns
 
-EDGES = ROOT / "tests" / "source" / "manifests" / "data" / "edges.yaml"
+EDGES = MANIFESTS / "edges.yaml"
 ORIGINS = ("cluster.local", "in-addr.arpa", "ip6.arpa")
 TYPES = ("A", "AAAA", "SRV", "PTR", "CNAME", "TXT", "NS", "MX")
 

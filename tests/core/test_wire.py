@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from minidns.core import names, records, wire
 from minidns.core.answers import Answer
+from minidns.core.ready import Ready
 from minidns.core.reasons import Reason, Why
 from minidns.core.records import Rrset
-from minidns.core.wire import Edns, Profile, Question, Ready
+from minidns.core.wire import Edns, Profile, Question
 from tests.support.client import explained
 from tests.support.clusters import address
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from minidns.config.settings import ConfigError, Hosts
+from minidns.config.values import hosts_line
 from minidns.core import names
 from minidns.core.records import AAAA, PTR, TXT, A
-from minidns.plugins.hosts import HostsAnswer, HostsFile, HostsTable, parse_file, parse_line
+from minidns.plugins.hosts import HostsAnswer, HostsFile, HostsTable, parse_file
 
 FOUR, SIX = bytes([192, 0, 2, 1]), bytes.fromhex("20010db8" + "0" * 23 + "1")
 OTHER = bytes([192, 0, 2, 2])
@@ -39,12 +40,12 @@ def look(found: HostsTable, name: str, type_: int = A) -> HostsAnswer | None:
     ],
 )
 def test_line(line: str, entry: Any) -> None:
-    assert parse_line(line) == entry
+    assert hosts_line(line) == entry
 
 
 def test_line_without_a_name_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"192\.0\.2\.1 has no name"):
-        parse_line("192.0.2.1 # nothing")
+        hosts_line("192.0.2.1 # nothing")
 
 
 def test_lines_that_are_none_are_left_out_and_named(caplog: pytest.LogCaptureFixture) -> None:

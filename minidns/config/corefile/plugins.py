@@ -33,8 +33,7 @@ from minidns.config.settings import (
     PodMode,
     Reload,
 )
-from minidns.config.values import ConfigError, Listen, duration, number
-from minidns.plugins.hosts import parse_line
+from minidns.config.values import ConfigError, Listen, duration, hosts_line, number
 
 MANY = 1000
 
@@ -168,7 +167,7 @@ HOSTS = Options(
 
 
 def _inline(line: Line) -> Fields | None:
-    entry = parse_line(" ".join([line.name, *line.values]))
+    entry = hosts_line(" ".join([line.name, *line.values]))
     return None if entry is None else {"inline": (entry,)}
 
 

@@ -200,7 +200,8 @@ SLICE = "---\n{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {
         ("a: b: c", "1: not YAML: mapping values are not allowed"),
         ("a: 1\na: 2", "2: not YAML: 'a' is there twice (a line of --- before it may be missing)"),
         ("a: [1", "not YAML: did not find expected ',' or ']'"),
-        ("[" * 100_000, "not YAML: nested more than 100 levels deep"),
+        ("[" * 200, "not YAML: nested more than 100 levels deep"),
+        ("[" * 100_000, "not YAML: "),  # libyaml 0.2.6 has a limit of its own
         ("a: !!bool x", "not YAML:"),
         ("a: !!python/object:os.system x", "not YAML: could not determine a constructor"),
         ("\0", "not YAML: "),

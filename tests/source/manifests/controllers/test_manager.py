@@ -14,9 +14,7 @@ from minidns.core import model
 from minidns.core.model import Endpoint, EndpointSlice, Namespace, Pod, Port, Service
 from tests.support.clusters import recorded_objects
 from tests.support.manifested import V4, V6, World, headless, pod, service, texts, workload
-from tests.support.places import RECORDINGS
-
-MANIFESTS = RECORDINGS.parent / "manifests"
+from tests.support.places import MANIFESTS, RECORDINGS
 
 
 def by_hand(name: str, rest: str, service_name: str = "web", labels: str = "") -> str:
