@@ -11,7 +11,7 @@ NOTIMP. EDNS above version 0: BADVERS. Another class than IN: REFUSED. A bug of 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, NamedTuple
 
 from minidns.core import answers, names, records, wire
@@ -85,8 +85,11 @@ class Channel:
 
 #: The answer to a packet, None for silence, or what somebody else has to answer.
 Respond = Callable[[bytes, Channel], bytes | Forward | None]
-#: The answer of somebody else, at once or later; None for silence.
-Elsewhere = bytes | Coroutine[Any, Any, bytes | None] | None
+#: An answer of many messages, made one by one as a client on TCP takes them (a zone transfer): the client's IP address
+#: as text gives them. Each step is short, that others get their turn: one that has nothing to send yet gives b"".
+Messages = Callable[[str], Iterator[bytes]]
+#: The answer of somebody else, at once, later, or message by message; None for silence.
+Elsewhere = bytes | Coroutine[Any, Any, bytes | None] | Messages | None
 #: (packet, what respond said, channel).
 Resolve = Callable[[bytes, Forward, Channel], Elsewhere]
 #: (packet, answer, the client's address as its socket has it, the local address, transport, seconds).

@@ -41,7 +41,9 @@ class Preceding:
         answer = self._resolve(rewritten.packet, forward, channel)
         if answer is None or isinstance(answer, bytes):
             return rewritten.restore(answer, channel.transport) if answer else None
-        return _later(answer, rewritten, channel.transport)
+        if isinstance(answer, Coroutine):
+            return _later(answer, rewritten, channel.transport)
+        return answer
 
     def _from_hosts(self, packet: bytes, transport: str) -> bytes | None:
         table = self._hosts.table if self._hosts else None

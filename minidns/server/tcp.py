@@ -1,11 +1,18 @@
-"""TCP (RFC 7766): pipelined queries answered as they come, each behind its length in two bytes."""
+"""TCP (RFC 7766): pipelined queries answered as they come, each behind its length in two bytes.
+
+An answer can be many messages (RFC 5936, 2.2): `resolve` returns a function that takes the client's IP address and
+gives an iterator of messages. One step of it is taken per turn of the event loop, and only while the client reads, so
+that neither its work nor its memory adds up; b"" sends nothing and asks for another turn. Questions behind it on that
+connection wait until it ends. It is closed (`close()`, if it has one) when the client goes or the server stops. A
+message that cannot be made ends the connection: the client has no other way to learn that the rest is missing.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from contextlib import suppress
 from time import perf_counter
 from typing import Any, cast
@@ -110,6 +117,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._messages: Iterator[bytes] | None = None  # the answer that is under way, of many messages
         self._gone = asyncio.Event()
         self._full = False  # the client does not read its answers
         self._ended = False  # the client sends no more
@@ -134,6 +142,7 @@ class _Connection(asyncio.Protocol):
                 waiting.cancel()
         for task in self._tasks:
             task.cancel()
+        self._end_messages()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -161,6 +170,9 @@ class _Connection(asyncio.Protocol):
         self._ended = True
         if self._transport is not None:
             self._transport.pause_reading()
+        if self._messages is not None and self._transport is not None:
+            self._transport.abort()  # a zone transfer takes as long as its client: it begins again elsewhere
+            return
         # Answers that come let queries that waited for a place be read, which may wait for answers in turn.
         while self._working is not None or self._tasks:
             if self._working is not None:
@@ -180,7 +192,15 @@ class _Connection(asyncio.Protocol):
         started = perf_counter()
         at = count = 0
         buffer = self._buffer
-        while count < BATCH and not self._full and len(self._tasks) < PENDING and len(buffer) - at >= 2:
+        if self._messages is not None and not self._full:
+            replies += self._next_message()
+        while (
+            count < BATCH
+            and self._messages is None
+            and not self._full
+            and len(self._tasks) < PENDING
+            and len(buffer) - at >= 2
+        ):
             end = at + 2 + int.from_bytes(buffer[at : at + 2], "big")
             if end > len(buffer):
                 break
@@ -192,18 +212,42 @@ class _Connection(asyncio.Protocol):
             if isinstance(reply, bytes):
                 replies += (len(reply).to_bytes(2, "big"), reply)
                 self._observe(packet, reply, started)
-            elif reply is not None:
+            elif isinstance(reply, Coroutine):
                 self._later(packet, reply)
+            elif reply is not None and self._transport is not None:
+                self._messages = reply(self._transport.get_extra_info("peername")[0])
         del buffer[:at]
         if count:
             self._alive = self._loop.time()
             self._server.timing.batch(count, perf_counter() - started)
         if replies and self._transport is not None:
             self._transport.write(b"".join(replies))
-        if count == BATCH and self._transport is not None:
+        more = count == BATCH or (self._messages is not None and not self._full)
+        if more and self._transport is not None:
             self._working = self._loop.call_soon(self._work)
         self._balance()
         self._close_when_done()
+
+    def _next_message(self) -> tuple[bytes, ...]:
+        assert self._messages is not None
+        try:
+            message = next(self._messages, None)
+        except Exception:
+            log.exception("an answer of many messages breaks off")
+            message = None
+            if self._transport is not None:
+                self._transport.abort()
+        if message is None:
+            self._end_messages()
+            return ()
+        self._alive = self._loop.time()
+        return (len(message).to_bytes(2, "big"), message) if message else ()
+
+    def _end_messages(self) -> None:
+        close = getattr(self._messages, "close", None)
+        self._messages = None
+        if close is not None:
+            close()
 
     def _observe(self, packet: bytes, reply: bytes, started: float) -> None:
         if self._server.observe and self._transport is not None:
@@ -231,7 +275,7 @@ class _Connection(asyncio.Protocol):
 
     def _balance(self) -> None:
         """Read only while there is something to do with it: the buffer stays within one chunk and one query."""
-        wanted = self._full or self._working is not None or len(self._tasks) >= PENDING
+        wanted = self._full or self._working is not None or self._messages is not None or len(self._tasks) >= PENDING
         if self._transport is None or self._ended or wanted == self._paused:
             return
         self._paused = wanted
@@ -241,7 +285,7 @@ class _Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _close_when_done(self) -> None:
-        busy = self._working is not None or self._tasks or self._full
+        busy = self._working is not None or self._tasks or self._full or self._messages is not None
         if self._ended and not busy and self._transport is not None:
             self._transport.close()
 

@@ -126,7 +126,7 @@ class UdpServer:
                 coming = self._resolve(packets[index], reply, self.channel)
                 if isinstance(coming, bytes):
                     replies[index] = coming
-                elif coming is not None:
+                elif isinstance(coming, Coroutine):
                     self._start(
                         self._answer_later(packets[index], coming, batch.ancillary(index), batch.address(index))
                     )
@@ -161,7 +161,7 @@ class UdpServer:
         reply = self._resolve(packet, forward, self.channel)
         if isinstance(reply, bytes):
             self._send(packet, reply, ancillary, address, started)
-        elif reply is not None:
+        elif isinstance(reply, Coroutine):
             self._start(self._answer_later(packet, reply, ancillary, address))
 
     def _start(self, answer: Coroutine[Any, Any, None]) -> None:

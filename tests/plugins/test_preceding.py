@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -122,5 +122,7 @@ async def test_rewritten_name_is_resolved_elsewhere() -> None:
             forward = preceding.respond(packet, channel)
             assert isinstance(forward, Forward)
             answer = preceding.resolve(packet, forward, channel)
-            assert answer is not None
-            assert lines(answer if isinstance(answer, bytes) else await answer) == [f"{name} 5 IN A 192.0.2.8"]
+            if isinstance(answer, Coroutine):
+                answer = await answer
+            assert isinstance(answer, bytes)
+            assert lines(answer) == [f"{name} 5 IN A 192.0.2.8"]

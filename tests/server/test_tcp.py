@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import dns.rcode
 import pytest
 
-from minidns.core.responder import Channel, Forward, Responder
+from minidns.core.responder import Channel, Forward, Messages, Responder
 from minidns.metrics import Timing
 from minidns.server.tcp import BATCH, PENDING, TcpServer, bind
 from tests.support.client import parsed, query
@@ -59,7 +59,7 @@ def reversed_flags(packet: bytes) -> bytes:
 
 @asynccontextmanager
 async def serving(
-    host: str = "127.0.0.1", *, idle: float = 600.0, connections: int = 100, upstream: Upstream | None = None
+    host: str = "127.0.0.1", *, idle: float = 600.0, connections: int = 100, upstream: Upstream | Transfer | None = None
 ) -> AsyncIterator[TcpServer]:
     answers = responder()
     channel = answers.channel("tcp", "2" if ":" in host else "1")
@@ -352,6 +352,89 @@ async def test_stop_answers_what_has_been_read() -> None:
 
 def server_port(_: TcpServer, writer: asyncio.StreamWriter) -> int:
     return int(writer.get_extra_info("peername")[1])
+
+
+class Transfer:
+    """What a zone transfer is to a connection: `count` messages of `size` bytes. taken: how many were asked for."""
+
+    def __init__(self, count: int, size: int = 12) -> None:
+        self.count, self.size = count, size
+        self.client = ""
+        self.taken = 0
+        self.closed = False
+
+    def resolve(self, packet: bytes, _: Forward, __: Channel) -> Messages:
+        def messages(client: str) -> Iterator[bytes]:
+            self.client = client
+            try:
+                for number in range(self.count):
+                    yield b""  # nothing to send yet
+                    self.taken += 1
+                    yield number.to_bytes(2, "big") + bytes(self.size - 2)
+                if self.count == 0:
+                    raise RuntimeError(packet.hex())
+            finally:
+                self.closed = True
+
+        return messages
+
+
+async def test_an_answer_of_many_messages_in_order_and_what_was_asked_behind_it_after_it() -> None:
+    transfer = Transfer(500)
+    async with serving(upstream=transfer) as server, connected(server) as (reader, writer):
+        writer.write(framed(numbered(WEB, 1000), OUTSIDE, numbered(WEB, 1001), OUTSIDE, numbered(WEB, 1002)))
+        expected = [1000, *range(500), 1001, *range(500), 1002]
+        assert await received(reader, len(expected)) == expected
+        assert (transfer.client, transfer.closed) == ("127.0.0.1", True)
+
+
+async def test_messages_are_made_one_per_turn_and_as_the_client_reads() -> None:
+    transfer = Transfer(2000, 60000)
+    async with serving(upstream=transfer) as server, connected(server) as (reader, writer):
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        turns: list[int] = []
+
+        def tick() -> None:
+            turns.append(transfer.taken)
+            asyncio.get_running_loop().call_soon(tick)
+
+        tick()
+        writer.write(framed(OUTSIDE))
+        await until(lambda: len(turns) > 1000 and turns[-1] == turns[-500] > 0)
+        assert max(two - one for one, two in pairwise(turns)) == 1
+        assert transfer.taken < 500
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        assert await received(reader, 2000) == list(range(2000))
+
+
+async def test_messages_end_with_their_client() -> None:
+    transfer = Transfer(2000, 60000)
+    async with serving(upstream=transfer) as server:
+        async with connected(server) as (reader, writer):
+            writer.write(framed(OUTSIDE))
+            assert await received(reader, 1) == [0]
+        await until(lambda: transfer.closed)
+        assert transfer.taken < 2000
+
+
+async def test_messages_end_with_the_server() -> None:
+    transfer = Transfer(2000, 60000)
+    async with serving(upstream=transfer) as server, connected(server) as (reader, writer):
+        writer.write(framed(OUTSIDE))
+        assert await received(reader, 1) == [0]
+        await server.stop()
+        assert transfer.closed
+
+
+async def test_messages_that_break_off_end_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+    transfer = Transfer(0)
+    async with serving(upstream=transfer) as server, connected(server) as (reader, writer):
+        writer.write(framed(numbered(WEB, 1), OUTSIDE, numbered(WEB, 2)))
+        assert await received(reader, 1) == [1]
+        with suppress(ConnectionError):
+            assert await reader.read() == b""
+        assert transfer.closed
+    assert "breaks off" in caplog.text
 
 
 async def test_stop_ends_a_batch_that_is_under_way() -> None:
