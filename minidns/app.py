@@ -255,12 +255,12 @@ def _endpoints(config: Config) -> dict[Listen, tuple[str, ...]]:
 
 
 async def _first_list(generation: Generation) -> None:
-    """Wait until there is something to answer from. Raises ConnectError."""
+    """Wait until there is as much to answer from as the cluster has. Raises ConnectError."""
     source, options = generation.source, generation.config.source
-    if source is None or generation.site.synced or not isinstance(options, Cluster):
+    if source is None or not isinstance(options, Cluster):
         return
     try:
-        await asyncio.wait_for(source.synced.wait(), options.startup_timeout)
+        await asyncio.wait_for(generation.listed.wait(), options.startup_timeout)
     except TimeoutError:
         why = source.problem()[0] or "no full list yet"
         raise ConnectError(f"{source.origin}: {why} after {options.startup_timeout:g} s") from None

@@ -26,7 +26,8 @@ Answering = Serving | Workers
 class Generation:
     """A site with the source that feeds it. A reload that changes what is listed makes the next one.
 
-    successor: the site that is about to take over; changes go to both.
+    successor: the site that is about to take over; changes go to both. listed: set once the site answers from the first
+    full lists of everything: what a state file had is less.
     """
 
     def __init__(self, config: Config, site: Site, source: Source | None) -> None:
@@ -36,6 +37,9 @@ class Generation:
         self.source = source
         self.changes = 0
         self.answering: Answering | None = None
+        self.listed = asyncio.Event()
+        if source is None or source.synced.is_set():
+            self.listed.set()
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
@@ -111,6 +115,7 @@ class Generation:
             site.mark_stale("")
             if self.answering:
                 self.answering.mark_synced(site)
+        self.listed.set()
         log.info("%s: synced in %.2f s, %s", source.origin, time.monotonic() - started, self.site.summary())
         settle()
 

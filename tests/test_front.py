@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import dns.message
 import dns.rcode
@@ -16,7 +17,7 @@ from minidns.front import BlockFront, Front, Router, guarded
 from minidns.site import Site
 from tests.support.client import explained, parsed, query
 from tests.support.clusters import external, service
-from tests.support.neighbours import knot
+from tests.support.neighbours import free_port, knot
 from tests.support.running import Running, eventually, minidns
 
 
@@ -175,6 +176,41 @@ def test_blocks_of_a_process(blocks: Running) -> None:
         assert blocks.addresses("chain.example.test", "AAAA")[-1] == "middle.example.test."
         assert "status: REFUSED" in blocks.dig("www.refused.test")
         assert "web.default.svc.cluster.local." in blocks.dig("-x", "10.96.7.7")
+
+
+REWRITES = """
+.:0 {{
+    bind 127.0.0.1
+    forward . 127.0.0.1:{other}
+}}
+foo.test:0 {{
+    bind 127.0.0.1
+    rewrite name suffix .foo.test. .example.test. answer auto
+    forward . 127.0.0.1:{upstream}
+}}
+"""
+
+
+def test_the_block_is_chosen_once_by_the_name_that_came(tmp_path: Path) -> None:
+    """The new name belongs to another block, which has no part in the answer."""
+    with knot(tmp_path) as upstream:
+        (tmp_path / "Corefile").write_text(REWRITES.format(upstream=upstream, other=free_port()))
+        with minidns("--conf", str(tmp_path / "Corefile")) as running:
+            assert running.addresses("a.foo.test") == ["192.0.2.1"]
+            assert str(running.ask("A.Foo.test").answer[0].name) == "A.Foo.test."
+            assert running.addresses("chain.foo.test", "CNAME") == ["middle.foo.test."]
+
+
+def test_rewrite_out_of_the_only_block(tmp_path: Path) -> None:
+    """As the documentation of AKS has it: the block's own zone does not hold the new name."""
+    with knot(tmp_path) as upstream:
+        block = (
+            REWRITES.format(upstream=upstream, other=0).partition("}\n")[2].replace("name suffix", "stop name suffix")
+        )
+        (tmp_path / "Corefile").write_text(block)
+        with minidns("--conf", str(tmp_path / "Corefile")) as running:
+            assert running.addresses("a.foo.test") == ["192.0.2.1"]
+            assert running.ask("a.example.test").rcode() == dns.rcode.REFUSED
 
 
 def test_query_log_of_the_blocks_that_ask_for_it(blocks: Running) -> None:

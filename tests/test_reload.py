@@ -8,6 +8,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+import dns.rcode
 import pytest
 
 from tests.support.neighbours import free_port
@@ -113,6 +114,44 @@ def test_another_cluster(tmp_path: Path, workers: str) -> None:
             second.put("services", service("web", clusterIP="10.96.0.3"))
             eventually(lambda: everywhere(running, "10.96.0.3", 8))
             assert running.status("/ready") == (200, "ready\n")
+
+
+STATE = """
+.:0 {{
+    bind 127.0.0.1
+    kubernetes cluster.local {{
+        endpoint {url}
+        startup_timeout 1s
+        pods {pods}
+    }}
+}}
+"""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_state_file_does_not_stand_for_the_first_list_of_a_reload(tmp_path: Path, workers: str) -> None:
+    """What was saved is older than what is being answered from: a Service that is newer must not be gone meanwhile."""
+    corefile, state = tmp_path / "Corefile", tmp_path / "state"
+    with api_server() as server:
+        cluster(server, "10.96.0.1")
+        server.put("services", service("old", clusterIP="10.96.0.2"))
+        corefile.write_text(STATE.format(url=server.url, pods="insecure"))
+        with minidns("--conf", str(corefile), "--workers", workers, "--state", str(state)) as running:
+            eventually(lambda: everywhere(running, "10.96.0.1", 5))
+            eventually(state.exists)
+            server.put("services", service("web", clusterIP="10.96.0.9"))
+            eventually(lambda: everywhere(running, "10.96.0.9", 5))
+            server.stop()
+            reread(running, corefile, STATE.format(url=server.url, pods="verified"))
+            eventually(lambda: running.said("stays as it was: API server http://127.0.0.1:"))
+            assert everywhere(running, "10.96.0.9", 5)
+            assert not running.said("answering by the new configuration")
+            server.start()
+            eventually(lambda: running.status("/ready") == (200, "ready\n"))
+            reread(running, corefile, STATE.format(url=server.url, pods="verified"))
+            eventually(lambda: running.said("answering by the new configuration"))
+            assert everywhere(running, "10.96.0.9", 5)
+            assert running.ask("1-2-3-4.default.pod.cluster.local").rcode() == dns.rcode.NXDOMAIN
 
 
 def reread(running: Running, file: Path, text: str) -> None:

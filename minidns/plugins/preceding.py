@@ -31,7 +31,12 @@ class Preceding:
         rewritten = self._rewriter.rewrite(packet) if self._rewriter else None
         asked = rewritten.packet if rewritten else packet
         answer = self._from_hosts(asked, channel.transport) or self._respond(asked, channel)
-        return rewritten.restore(answer, channel.transport) if rewritten and isinstance(answer, bytes) else answer
+        if rewritten is None or answer is None:
+            return answer
+        if isinstance(answer, Forward):
+            # Whoever has to answer is asked the question that came: it says which server block that is.
+            return answer._replace(question=rewritten.asked)
+        return rewritten.restore(answer, channel.transport)
 
     def resolve(self, packet: bytes, forward: Forward, channel: Channel) -> Elsewhere:
         """The answer to what `respond` did not answer, at once or later."""
