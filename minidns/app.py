@@ -11,21 +11,19 @@ import os
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 
-from minidns import __version__, explain, metrics
+from minidns import __version__
+from minidns.admin import table
 from minidns.config.settings import Cluster, Config
 from minidns.config.values import ConfigError, Listen
-from minidns.core import names
 from minidns.generation import Answering, Generation, settle
-from minidns.metrics import Report
-from minidns.server import admin
+from minidns.server.http.serving import serve as serve_http
 from minidns.server.serving import Serving
 from minidns.server.workers import Workers
 from minidns.source.kubernetes.kubeconfig import ConnectError
 from minidns.source.manifests.source import ManifestError
-from minidns.views import changes, zonefile
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +34,19 @@ Reread = Callable[[], Config]
 
 
 class App:
-    """One running minidns. What `minidns.server.admin` tells comes from here."""
+    """One running minidns, and what `minidns.admin` tells of it (`minidns.admin.running.Running`)."""
 
     def __init__(self, config: Config, reread: Reread | None = None) -> None:
         self.config = config
         self._reread = reread
-        self._generation: Generation
+        self.generation: Generation
+        self.answering: Answering
         self._workers = config.workers or os.cpu_count() or 1
-        self._serving: Answering
-        self._stopping = False
+        self._table = table.endpoints(self)
+        self.stopping = False
         #: Stopped by itself, because going on would do harm.
         self.failed = False
-        self._started = time.time()
+        self.started = time.time()
         self._reloading = asyncio.Lock()
         self._http = AsyncExitStack()
         self.admin_ports: dict[Listen, int] = {}
@@ -55,23 +54,23 @@ class App:
     @property
     def addresses(self) -> list[Listen]:
         """Where DNS is answered."""
-        return self._serving.addresses
+        return self.answering.addresses
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Everything is open and answers inside. Raises ManifestError, ConnectError or OSError."""
         async with AsyncExitStack() as stack:
-            self._generation = await Generation.open(self.config, int(time.time()))
-            stack.push_async_callback(lambda: self._generation.close())
-            site = self._generation.site
+            self.generation = await Generation.open(self.config, int(time.time()))
+            stack.push_async_callback(lambda: self.generation.close())
+            site = self.generation.site
             before = self._probe_loops if any(front.probe for front in site.fronts) else None
-            self._serving = Serving(site) if self._workers == 1 else Workers(site, self._workers, before=before)
-            await self._serving.start()
-            self._generation.answering = self._serving
-            stack.push_async_callback(self._serving.stop)
+            self.answering = Serving(site) if self._workers == 1 else Workers(site, self._workers, before=before)
+            await self.answering.start()
+            self.generation.answering = self.answering
+            stack.push_async_callback(self.answering.stop)
             await stack.enter_async_context(self._http)
-            self.admin_ports = await self._http.enter_async_context(admin.serve(_endpoints(self.config), self))
-            self._generation.start()
+            self.admin_ports = await self._http.enter_async_context(self._serve_http(self.config))
+            self.generation.start()
             tasks = []
             if self._workers == 1:
                 tasks.append(asyncio.create_task(self._probe_loops(), name="loop probe"))
@@ -84,7 +83,7 @@ class App:
 
     def retire(self) -> float:
         """Be unhealthy from now on; for how many seconds to answer on, so that load balancers notice."""
-        self._stopping = True
+        self.stopping = True
         return self.config.health.lameduck if self.config.health else 0.0
 
     async def reload(self) -> None:
@@ -114,12 +113,12 @@ class App:
         self.config = config
 
     async def _change_answers(self, config: Config) -> None:
-        old = self._generation
+        old = self.generation
         serial = max(int(time.time()), *(zone.serial + 1 for zone in old.site.zones))
         site = old.prepare(config, serial)
         if config.source == old.config.source and config.state == old.config.state and site.kinds == old.site.kinds:
             try:
-                await self._serving.replace(site)
+                await self.answering.replace(site)
             except BaseException:
                 old.successor = None
                 raise
@@ -128,27 +127,29 @@ class App:
         old.successor = None
         new = await Generation.open(config, serial)
         try:
-            new.answering = self._serving
+            new.answering = self.answering
             new.start()
             await _first_list(new)
-            await self._serving.replace(new.site)
+            await self.answering.replace(new.site)
         except BaseException:
             await new.close()
             raise
         new.site.watchers = old.site.watchers
-        self._generation = new
+        self.generation = new
         await old.close()
 
     async def _change_endpoints(self, old: Config, new: Config) -> None:
-        before, after = _endpoints(old), _endpoints(new)
-        if before == after:
+        if table.by_address(old, self._table) == table.by_address(new, self._table):
             return
         await self._http.aclose()
         try:
-            self.admin_ports = await self._http.enter_async_context(admin.serve(after, self))
+            self.admin_ports = await self._http.enter_async_context(self._serve_http(new))
         except OSError:
-            self.admin_ports = await self._http.enter_async_context(admin.serve(before, self))
+            self.admin_ports = await self._http.enter_async_context(self._serve_http(old))
             raise
+
+    def _serve_http(self, config: Config) -> AbstractAsyncContextManager[dict[Listen, int]]:
+        return serve_http(table.by_address(config, self._table))
 
     async def _reload_forever(self) -> None:
         while options := self.config.reload:
@@ -156,7 +157,7 @@ class App:
             await self.reload()
 
     async def _probe_loops(self) -> None:
-        for front in self._generation.site.fronts:
+        for front in self.generation.site.fronts:
             found = front.probe and front.resolver and await front.probe.run(front.resolver.forwarders)
             if found:
                 log.error("%s", found)
@@ -164,94 +165,15 @@ class App:
                 signal.raise_signal(signal.SIGTERM)
 
     def _tell_start(self) -> None:
-        source = self._generation.source
+        source = self.generation.source
         log.info(
             "minidns %s answers on %s, HTTP on %s, from %s: %s",
             __version__,
             ", ".join(map(str, self.addresses)),
             ", ".join(str(Listen(listen.host, port)) for listen, port in self.admin_ports.items()) or "no port",
             source.origin if source else "no source",
-            self._generation.site.summary(),
+            self.generation.site.summary(),
         )
-
-    # What the admin endpoints tell (minidns.server.admin.Answers).
-
-    def health(self) -> bool:
-        return not self._stopping
-
-    def ready(self) -> tuple[bool, str]:
-        source, site = self._generation.source, self._generation.site
-        if not site.synced:
-            problem = source.problem()[0] if source else ""
-            return False, f"not ready: {problem or 'waiting for the first full list'}"
-        if source is not None and source.stale:
-            return True, f"ready, from the state of an earlier run: {source.problem()[0] or 'no full list yet'}"
-        reason, seconds = source.problem() if source else ("", 0.0)
-        return True, f"ready; for {seconds:.0f} s without the API server: {reason}" if reason else "ready"
-
-    def status(self) -> str:
-        source = self._generation.source
-        lines = [
-            f"minidns {__version__}, up {time.time() - self._started:.0f} s",
-            self.ready()[1],
-            f"source: {source.origin if source else 'none'}",
-            f"zone: {self._generation.site.summary()}",
-            f"listening: {', '.join(map(str, self.addresses))}",
-        ]
-        return "\n".join(lines) + "\n"
-
-    async def metrics(self) -> bytes:
-        return await asyncio.to_thread(metrics.render, await self.report())
-
-    async def report(self) -> Report:
-        """What was counted, and the state of zone and source."""
-        report = await self._serving.report()
-        source, site = self._generation.source, self._generation.site
-        for zone in site.zones:
-            labels = (("zone", names.to_text(zone.settings.origin)),)
-            report.gauges["minidns_zone_names", labels] = len(zone.nodes)
-            report.gauges["minidns_zone_serial", labels] = zone.serial
-        if source is not None:
-            report.programming = source.timing
-        report.counters["minidns_zone_changes", ()] += self._generation.changes
-        report.gauges["minidns_source_synced", ()] = float(source is None or source.synced.is_set())
-        report.gauges["minidns_source_stale", ()] = float(source is not None and source.stale)
-        report.gauges["minidns_source_lost_seconds", ()] = source.problem()[1] if source else 0.0
-        return report
-
-    def zone(self, origin: str) -> str:
-        name = names.from_text(origin) if origin else None
-        for zone in self._generation.site.zones:
-            if name is None or name in zone.origins:
-                return "\n".join(zonefile.lines(zone, name or zone.settings.origin)) + "\n"
-        raise ValueError(f"no zone {origin} here")
-
-    def explain(self, query: Mapping[str, str]) -> bytes:
-        return explain.to_json(self._generation.site.explain(query))
-
-    def subscribe(self, queue: asyncio.Queue[bytes]) -> Callable[[], None]:
-        def tell(event: changes.Event) -> None:
-            # A full queue has lost its reader, or soon will: what it misses it can list.
-            with suppress(asyncio.QueueFull):
-                queue.put_nowait(changes.to_json(event))
-
-        watchers = self._generation.site.watchers
-        watchers.append(tell)
-        return lambda: watchers.remove(tell)
-
-
-def _endpoints(config: Config) -> dict[Listen, tuple[str, ...]]:
-    """The paths on each address for HTTP."""
-    wanted: dict[Listen, tuple[str, ...]] = {}
-    for listen, paths in (
-        (config.admin, admin.PATHS),
-        (config.health.listen if config.health else None, ("/health",)),
-        (config.ready, ("/ready",)),
-        (config.metrics, ("/metrics",)),
-    ):
-        if listen is not None:
-            wanted[listen] = tuple(dict.fromkeys((*wanted.get(listen, ()), *paths)))
-    return wanted
 
 
 async def _first_list(generation: Generation) -> None:

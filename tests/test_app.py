@@ -125,7 +125,7 @@ def test_admin_endpoints() -> None:
         assert "cluster.local. 5 IN SOA" in running.get("/zone").splitlines()[0]
         assert "in-addr.arpa. 5 IN SOA" in running.get("/zone?origin=in-addr.arpa").splitlines()[0]
         assert running.status("/zone?origin=example.org") == (404, "no zone example.org here\n")
-        assert running.status("/zone?origin=a..b")[0] == 404
+        assert running.status("/zone?origin=a..b")[0] == 400
         assert running.status("/nothing")[0] == 404
 
 

@@ -1,0 +1,35 @@
+"""The table of endpoints, and which of them are on which address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from minidns.admin import changes, explaining, state, zones
+from minidns.admin.running import Running
+from minidns.config.settings import Config
+from minidns.config.values import Listen
+from minidns.server.http.endpoint import Endpoint
+
+
+def endpoints(running: Running) -> tuple[Endpoint, ...]:
+    """Every endpoint of the admin port."""
+    return (
+        *state.endpoints(running),
+        *explaining.endpoints(running),
+        *zones.endpoints(running),
+        *changes.endpoints(running),
+    )
+
+
+def by_address(config: Config, table: Sequence[Endpoint]) -> dict[Listen, tuple[Endpoint, ...]]:
+    """What is served where: everything on the admin port, and what a cluster asks for where it is wanted."""
+    paths: dict[Listen, set[str]] = {}
+    for listen, some in (
+        (config.admin, {endpoint.path for endpoint in table}),
+        (config.health.listen if config.health else None, {"/health"}),
+        (config.ready, {"/ready"}),
+        (config.metrics, {"/metrics"}),
+    ):
+        if listen is not None:
+            paths.setdefault(listen, set()).update(some)
+    return {listen: tuple(one for one in table if one.path in some) for listen, some in paths.items()}
