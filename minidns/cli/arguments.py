@@ -17,7 +17,7 @@ from minidns.cli import bench
 from minidns.cli import commands as commands_
 from minidns.cli.offline import OfflineError
 from minidns.config import corefile
-from minidns.config.plugins import Cache
+from minidns.config.plugins.cache import Cache
 from minidns.config.settings import (
     DEFAULT_ZONES,
     MAX_WORKERS,

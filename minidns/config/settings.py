@@ -11,7 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from minidns.config.plugins import Cache, CacheClass, Forward, Hosts, Log, Policy, Rewrite, Upstream
+from minidns.config.plugins.cache import Cache, CacheClass
+from minidns.config.plugins.forward import Forward, Policy, Upstream
+from minidns.config.plugins.hosts import Hosts
+from minidns.config.plugins.log import Log
+from minidns.config.plugins.rewrite import Rewrite
 from minidns.config.values import ConfigError, Listen, Network, ZoneName, network, zone_name
 from minidns.core.schema import PodMode
 
@@ -152,7 +156,7 @@ class ServerBlock:
     were written in, a question meets the plugins in this one: log, cache, rewrite, hosts, kubernetes, forward
     (CoreDNS's order); of `forwards` the first whose zone matches. Without any match the answer is REFUSED.
     `loop`: at start, find out whether the block's upstreams lead back here. `errors`: log answers that
-    failed.
+    failed. `without_effect`: plugins that are about CoreDNS's own process.
     """
 
     zones: tuple[ZoneName, ...] = (".",)
@@ -165,6 +169,7 @@ class ServerBlock:
     logs: tuple[Log, ...] = ()
     errors: bool = False
     loop: bool = False
+    without_effect: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.zones or not self.listen:

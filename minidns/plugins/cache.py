@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from minidns.config.plugins import Cache, CacheClass
+from minidns.config.plugins.cache import Cache, CacheClass
 from minidns.core import names
 from minidns.core.names import Name, is_below
 from minidns.plugins.forward.message import ANY_TTL, Message

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import monotonic
 
-from minidns.config.plugins import Hosts
+from minidns.config.plugins.hosts import Hosts
 from minidns.config.values import ConfigError, HostsLine, hosts_line
 from minidns.core import names
 from minidns.core.names import Name, is_below

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from minidns.config.plugins import Log, LogClass
+from minidns.config.plugins.log import Log, LogClass
 from minidns.core import names, records
 from minidns.core.names import is_below
 from minidns.core.wire import PLAIN_SIZE, TCP_SIZE, MalformedError, Question

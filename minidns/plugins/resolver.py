@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from minidns.config.plugins import Cache, Forward
+from minidns.config.plugins.cache import Cache
+from minidns.config.plugins.forward import Forward
 from minidns.core import names, records, wire
 from minidns.core.names import Name
 from minidns.core.records import Rrset

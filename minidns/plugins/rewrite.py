@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import dnslib
 
-from minidns.config.plugins import Rewrite
+from minidns.config.plugins.rewrite import Rewrite
 from minidns.core import names, records, wire
 from minidns.core.wire import HEADER, MalformedError, Question
 from minidns.plugins.forward import message

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from minidns.config.corefile import CorefileError, describe, parse, read
-from minidns.config.plugins import COMBINED_LOG, COMMON_LOG
+from minidns.config.plugins.log import COMBINED_LOG, COMMON_LOG
 from minidns.config.settings import (
     Cache,
     CacheClass,
@@ -389,8 +389,8 @@ def test_ports_of_the_process() -> None:
         (". {\n {\n }\n}", 2, "a { without the name"),
         ('. {\n log "never\n}', 2, "this quote is never closed"),
         (". {\n log \0\n}", 2, "NUL"),
-        (". {\n kuberntes\n}", 2, "unknown plugin 'kuberntes', did you mean 'kubernetes'? known: bind, cache, errors"),
-        (". {\n template\n}", 2, "unknown plugin 'template'; known: bind, cache"),
+        (". {\n kuberntes\n}", 2, "unknown plugin 'kuberntes', did you mean 'kubernetes'? known: bind, cache, cancel"),
+        (". {\n geoip\n}", 2, "geoip is a CoreDNS plugin that minidns does not have: answers do not depend"),
         (". {\n kubernetes a {\n  ttl 5\n  pod x\n }\n}", 4, "option of kubernetes 'pod', did you mean 'pods'?"),
         (". {\n kubernetes a {\n  pods verifed\n }\n}", 3, "did you mean 'verified'? known: disabled, insecure"),
         (". {\n kubernetes a {\n  pods\n }\n}", 3, "pods has 0 arguments; write: pods disabled|insecure|verified"),
@@ -430,7 +430,9 @@ def test_ports_of_the_process() -> None:
         (". {\n bind eth0\n}", 2, "'eth0' is not an address to listen on"),
         (". {\n ready 1 2\n}", 2, "ready has 2 arguments; write: ready [ADDRESS]"),
         (". {\n reload 1s\n}", 2, "at least 2s"),
-        (". {\n errors {\n }\n}", 2, "errors takes no block"),
+        (". {\n errors {\n  consolidate x .\n }\n}", 3, "'x' is not a duration"),
+        (". {\n errors {\n  consolidate 5m (\n }\n}", 3, "'(' is not a regular expression: missing"),
+        (". {\n errors {\n  consolidate 5m . loud\n }\n}", 3, "unknown argument of consolidate 'loud'"),
         (". {\n import\n}", 2, "import takes one argument"),
         (". {\n import no-such-file\n}", 2, "snippets defined above: none"),
         (". {\n import {$UNSET}\n}", 2, "its argument is empty"),

@@ -39,6 +39,8 @@ def _server(server: ServerBlock) -> Iterator[str]:
     on += [f"log {' '.join(sorted(log.classes))}" for log in server.logs]
     if on:
         yield "  " + ", ".join(on)
+    if server.without_effect:
+        yield f"  does nothing here: {', '.join(dict.fromkeys(server.without_effect))}"
 
 
 def _kubernetes(options: Kubernetes) -> str:

@@ -15,6 +15,8 @@ from minidns.config.values import ConfigError, ZoneName, zone_names
 
 #: Field names and values for one of the configuration's types.
 Fields = dict[str, Any]
+#: The most arguments of an option that takes any number of them.
+MANY = 1000
 
 
 @dataclass(frozen=True, slots=True)

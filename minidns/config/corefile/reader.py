@@ -9,20 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from minidns.config.corefile import plugins, resolvers
 from minidns.config.corefile.imports import Expander
 from minidns.config.corefile.lexer import CorefileError, tokens
-from minidns.config.corefile.options import Context, located, unknown
+from minidns.config.corefile.options import Context, located
+from minidns.config.corefile.table import reading
 from minidns.config.corefile.tree import Block, Line, server_blocks
 from minidns.config.settings import Cluster, Config, Listen, ServerBlock
 from minidns.config.values import ConfigError, ZoneName, number, zone_names
-
-READERS = {**plugins.READERS, "forward": resolvers.forward, "rewrite": resolvers.rewrite}
-#: Fields of `Config` that any server block may set; all that do must agree.
-_PROCESS = {"health": "health", "ready": "ready", "prometheus": "metrics", "reload": "reload"}
-#: Plugins whose values a server block collects, and the field they go to.
-_COLLECTED = {"forward": "forwards", "rewrite": "rewrites", "log": "logs"}
-_SINGLE = frozenset({"cache", "hosts", "errors", "loop"})
 
 
 def read(path: Path, *, default_port: int = 53) -> Config:
@@ -102,25 +95,23 @@ class _Reader:
         seen: dict[str, Line] = {}
         for line in block.lines:
             with located(line.head):
-                if line.name not in READERS:
-                    raise unknown(line.name, [*READERS, "import"], "plugin")
-                if line.name in seen and line.name not in plugins.REPEATABLE:
+                how = reading(line.name)
+                if line.name in seen and not how.several:
                     first = seen[line.name].head
                     raise ConfigError(f"{line.name} is here twice, first at {first.file}:{first.line}")
                 seen[line.name] = line
-                value = READERS[line.name](line, context)
+                value = how.read(line, context)
                 if line.name == "kubernetes":
                     fields["kubernetes"], cluster = value
                     self._agree("source", cluster, "kubernetes")
                 elif line.name == "bind":
                     hosts += value
-                elif line.name in _SINGLE:
-                    fields[line.name] = value
-                elif line.name in _COLLECTED:
-                    name = _COLLECTED[line.name]
-                    fields[name] = (*fields.get(name, ()), value)
-                elif line.name in _PROCESS:
-                    self._agree(_PROCESS[line.name], value, line.name)
+                elif how.process:
+                    self._agree(how.field, value, line.name)
+                elif how.several:
+                    fields[how.field] = (*fields.get(how.field, ()), value)
+                elif how.field:
+                    fields[how.field] = value
         return fields, hosts or ("",)
 
     def _agree(self, name: str, value: Any, plugin: str) -> None:

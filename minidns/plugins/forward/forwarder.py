@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 
-from minidns.config.plugins import Forward, Policy
+from minidns.config.plugins.forward import Forward, Policy
 from minidns.core import names, records
 from minidns.core.names import Name, is_below
 from minidns.plugins.forward.message import RD, Message

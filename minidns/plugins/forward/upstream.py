@@ -14,7 +14,7 @@ import random
 import socket
 import ssl
 
-from minidns.config.plugins import Forward, Upstream
+from minidns.config.plugins.forward import Forward, Upstream
 from minidns.config.values import ConfigError
 from minidns.core.wire import HEADER, MalformedError
 from minidns.plugins.forward import message

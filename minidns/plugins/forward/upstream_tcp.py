@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 
-from minidns.config.plugins import Upstream
+from minidns.config.plugins.forward import Upstream
 
 #: Answers of no use that are read on a connection before it is given up.
 MAX_STRAY = 16

@@ -1,16 +1,15 @@
-"""`forward` and `rewrite`: where questions that are not the cluster's go, and under what name."""
+"""`forward`: where questions that are not the cluster's go."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from minidns.config.corefile.options import Context, Fields, Option, Options, choice, flag, no_block, unknown, zones
+from minidns.config.corefile.options import MANY, Context, Fields, Option, Options, choice, flag, unknown, zones
 from minidns.config.corefile.tree import Line
-from minidns.config.settings import Forward, Policy, Rewrite, Upstream
+from minidns.config.plugins.forward import Forward, Policy, Upstream
 from minidns.config.values import ConfigError, duration, is_address, number, split_port, zone_name
 
 RCODES = {"FORMERR": 1, "SERVFAIL": 2, "NXDOMAIN": 3, "NOTIMP": 4, "REFUSED": 5}
-MATCHES = ("exact", "prefix", "suffix", "substring", "regex")
 
 
 def _health_check(args: list[str]) -> Fields:
@@ -44,7 +43,7 @@ def _policy(args: list[str]) -> Fields:
 FORWARD = Options(
     "forward",
     {
-        "except": Option("ZONES...", lambda args: {"except_zones": zones(args)}, 1, 1000),
+        "except": Option("ZONES...", lambda args: {"except_zones": zones(args)}, 1, MANY),
         "force_tcp": flag("force_tcp"),
         "prefer_udp": flag("prefer_udp"),
         "expire": Option("DURATION", lambda args: {"expire": duration(args[0])}, 1, 1),
@@ -105,58 +104,3 @@ def _from_file(path: Path) -> list[Upstream]:
     if not found:
         raise ConfigError(f"{path} names no upstream: it has no nameserver line")
     return [Upstream(host=host) for host in found]
-
-
-def rewrite(line: Line, _context: Context) -> Rewrite:
-    """`rewrite [stop|continue] name [MATCH] FROM TO [answer ...]`, on one line or as a block."""
-    words = line.values
-    stop = not (words and words[0] == "continue")
-    if words and words[0] in ("stop", "continue"):
-        words.pop(0)
-    for item in line.block or ():
-        no_block(item)
-        words += [item.name, *item.values]
-    if not words:
-        raise ConfigError("write: rewrite [stop|continue] name [exact|prefix|suffix|substring|regex] FROM TO")
-    field = choice(words.pop(0), ["name"], "field of rewrite")
-    match = words.pop(0) if len(words) > 2 and words[0] in MATCHES else "exact"
-    if len(words) < 2:
-        raise ConfigError(f"write: rewrite {field} {match} FROM TO")
-    pattern, replacement, *rest = words
-    return Rewrite(
-        match=match,  # type: ignore[arg-type]  # one of MATCHES
-        pattern=_pattern(match, pattern),
-        replacement=_pattern(match, replacement),
-        stop=stop,
-        **_answer_rules(rest),
-    )
-
-
-def _pattern(match: str, text: str) -> str:
-    """Names compare in lower case and with the final dot; a regex is left alone: \\D is not \\d."""
-    if match == "exact":
-        return zone_name(text)
-    if match == "regex":
-        return text
-    return text.lower().removesuffix(".") + "." if match == "suffix" else text.lower()
-
-
-def _answer_rules(words: list[str]) -> Fields:
-    """`answer auto`, `[answer] name FROM TO`, `[answer] value FROM TO`, any number of them."""
-    fields: Fields = {"answer_auto": False, "answer_names": (), "answer_values": ()}
-    if words and words[0] != "answer":
-        raise unknown(words[0], ["answer"], "word after a rewritten name")
-    while words:
-        if words[0] == "answer":
-            words = words[1:]
-        kind = choice(words[0] if words else "", ("auto", "name", "value"), "kind of answer rewrite")
-        # `answer name auto` is how CoreDNS's documentation writes `answer auto` at one place
-        if kind == "auto" or words[1:2] == ["auto"]:
-            fields["answer_auto"] = True
-            words = words[1 if kind == "auto" else 2 :]
-            continue
-        if len(words) < 3:
-            raise ConfigError(f"write: answer {kind} FROM TO")
-        fields[f"answer_{kind}s"] += ((words[1], words[2]),)
-        words = words[3:]
-    return fields

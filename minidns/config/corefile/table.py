@@ -1,0 +1,60 @@
+"""Which plugins of a server block are read by what, and where their values go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from minidns.config.corefile.options import Context, unknown
+from minidns.config.corefile.plugins import cache, forward, hosts, kubernetes, log, process, rewrite
+from minidns.config.corefile.tree import Line
+from minidns.config.plugins.coredns import BY_NAME, PLUGINS, Here
+from minidns.config.values import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a plugin's line is read.
+
+    field: of a `ServerBlock`, where the value goes. several: the plugin may stand several times in a block, the field
+    holds a tuple. process: the field is one of `Config`, and all server blocks that have the plugin must agree.
+    """
+
+    read: Callable[[Line, Context], Any]
+    field: str = ""
+    several: bool = False
+    process: bool = False
+
+
+READINGS: dict[str, Reading] = {
+    "bind": Reading(process.bind, several=True),
+    "cache": Reading(cache.cache, "cache"),
+    "errors": Reading(process.errors, "errors"),
+    "forward": Reading(forward.forward, "forwards", several=True),
+    "health": Reading(process.health, "health", process=True),
+    "hosts": Reading(hosts.hosts, "hosts"),
+    "kubernetes": Reading(kubernetes.kubernetes, "kubernetes"),
+    "loadbalance": Reading(process.loadbalance),
+    "log": Reading(log.log, "logs", several=True),
+    "loop": Reading(process.loop, "loop"),
+    "prometheus": Reading(process.prometheus, "metrics", process=True),
+    "ready": Reading(process.ready, "ready", process=True),
+    "reload": Reading(process.reload, "reload", process=True),
+    "rewrite": Reading(rewrite.rewrite, "rewrites", several=True),
+    **{
+        plugin.name: Reading(process.without_effect, "without_effect", several=True)
+        for plugin in PLUGINS
+        if plugin.here is Here.NO_EFFECT
+    },
+}
+
+
+def reading(name: str) -> Reading:
+    """How to read the plugin of that name. Raises ConfigError, which tells a plugin that is not here from a typo."""
+    found = READINGS.get(name)
+    if found is not None:
+        return found
+    if plugin := BY_NAME.get(name):
+        raise ConfigError(f"{name} is a CoreDNS plugin that minidns does not have: {plugin.text.replace('`', '')}")
+    raise unknown(name, [*READINGS, "import"], "plugin")
