@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from minidns.config.settings import ServerBlock
 from minidns.core import names, records, wire
-from minidns.core.responder import Channel, Elsewhere, Forward, Observe, Resolve, Respond, Responder
+from minidns.core.responder import Channel, Client, Elsewhere, Forward, Observe, Resolve, Respond, Responder
 from minidns.core.zone import Zone
 from minidns.plugins.log import Exchange, QueryLog
 from minidns.plugins.loop import LoopProbe
@@ -35,7 +35,7 @@ class Front(Protocol):
     def observe(self) -> Observe | None:
         """What is told of every answer, for a block that logs queries."""
 
-    def resolve(self, packet: bytes, forward: Forward, channel: Channel) -> Elsewhere:
+    def resolve(self, packet: bytes, forward: Forward, channel: Channel, client: Client) -> Elsewhere:
         """The answer to what `respond` did not answer, at once or later."""
 
     def channel(self, transport: str, family: str) -> Channel:
@@ -71,14 +71,14 @@ class BlockFront:
     def observe(self) -> Observe | None:
         return self._log_query if self.block.logs else None
 
-    def resolve(self, packet: bytes, forward: Forward, channel: Channel) -> Elsewhere:
+    def resolve(self, packet: bytes, forward: Forward, channel: Channel, client: Client) -> Elsewhere:
         try:
-            return self._answers[1](packet, forward, channel)
+            return self._answers[1](packet, forward, channel, client)
         except Exception:
             log.exception("cannot resolve %s", packet.hex())
             return wire.error(packet, records.SERVFAIL, forward.question)
 
-    def _resolve(self, packet: bytes, forward: Forward, channel: Channel) -> Elsewhere:
+    def _resolve(self, packet: bytes, forward: Forward, channel: Channel, _: Client) -> Elsewhere:
         if self.resolver is None:
             return wire.error(packet, records.REFUSED, forward.question)
         if forward.alias:
@@ -169,9 +169,9 @@ class Router:
             if front is not None and front.observe is not None:
                 front.observe(packet, reply, remote, local, transport, seconds)
 
-    def resolve(self, packet: bytes, forward: Forward, channel: Channel) -> Elsewhere:
+    def resolve(self, packet: bytes, forward: Forward, channel: Channel, client: Client) -> Elsewhere:
         front = self._front(forward.question.name)
-        return front.resolve(packet, forward, channel) if front else None
+        return front.resolve(packet, forward, channel, client) if front else None
 
     def channel(self, transport: str, family: str) -> Channel:
         channel = Channel(transport, family)

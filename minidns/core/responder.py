@@ -83,15 +83,22 @@ class Channel:
         }
 
 
+class Client(NamedTuple):
+    """Who sent a packet, as far as somebody who answers beside the zone wants to know."""
+
+    address: str
+    port: int
+
+
 #: The answer to a packet, None for silence, or what somebody else has to answer.
 Respond = Callable[[bytes, Channel], bytes | Forward | None]
-#: An answer of many messages, made one by one as a client on TCP takes them (a zone transfer): the client's IP address
-#: as text gives them. Each step is short, that others get their turn: one that has nothing to send yet gives b"".
-Messages = Callable[[str], Iterator[bytes]]
+#: An answer of many messages, made one by one as a client on TCP takes them (a zone transfer). Each step is short, that
+#: others get their turn: one that has nothing to send yet gives b"".
+Messages = Iterator[bytes]
 #: The answer of somebody else, at once, later, or message by message; None for silence.
 Elsewhere = bytes | Coroutine[Any, Any, bytes | None] | Messages | None
-#: (packet, what respond said, channel).
-Resolve = Callable[[bytes, Forward, Channel], Elsewhere]
+#: (packet, what respond said, channel, client).
+Resolve = Callable[[bytes, Forward, Channel, Client], Elsewhere]
 #: (packet, answer, the client's address as its socket has it, the local address, transport, seconds).
 Observe = Callable[[bytes, bytes, Any, str, str, float], None]
 

@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from minidns.config.settings import ServerBlock
-from minidns.core.responder import Channel, Elsewhere, Forward, Resolve, Respond
+from minidns.core.responder import Channel, Client, Elsewhere, Forward, Resolve, Respond
 from minidns.core.wire import HEADER, MalformedError
 from minidns.plugins.forward import message
 from minidns.plugins.forward.message import AA, RA
@@ -38,12 +38,12 @@ class Preceding:
             return answer._replace(question=rewritten.asked)
         return rewritten.restore(answer, channel.transport)
 
-    def resolve(self, packet: bytes, forward: Forward, channel: Channel) -> Elsewhere:
+    def resolve(self, packet: bytes, forward: Forward, channel: Channel, client: Client) -> Elsewhere:
         """The answer to what `respond` did not answer, at once or later."""
         rewritten = self._rewriter.rewrite(packet) if self._rewriter else None
         if rewritten is None:
-            return self._resolve(packet, forward, channel)
-        answer = self._resolve(rewritten.packet, forward, channel)
+            return self._resolve(packet, forward, channel, client)
+        answer = self._resolve(rewritten.packet, forward, channel, client)
         if answer is None or isinstance(answer, bytes):
             return rewritten.restore(answer, channel.transport) if answer else None
         if isinstance(answer, Coroutine):

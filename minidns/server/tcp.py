@@ -1,10 +1,10 @@
 """TCP (RFC 7766): pipelined queries answered as they come, each behind its length in two bytes.
 
-An answer can be many messages (RFC 5936, 2.2): `resolve` returns a function that takes the client's IP address and
-gives an iterator of messages. One step of it is taken per turn of the event loop, and only while the client reads, so
-that neither its work nor its memory adds up; b"" sends nothing and asks for another turn. Questions behind it on that
-connection wait until it ends. It is closed (`close()`, if it has one) when the client goes or the server stops. A
-message that cannot be made ends the connection: the client has no other way to learn that the rest is missing.
+An answer can be many messages (RFC 5936, 2.2): `resolve` returns an iterator of them. One step of it is taken per turn
+of the event loop, and only while the client reads, so that neither its work nor its memory adds up; b"" sends nothing
+and asks for another turn. Questions behind it on that connection wait until it ends. It is closed (`close()`, if it has
+one) when the client goes or the server stops. A message that cannot be made ends the connection: the client has no
+other way to learn that the rest is missing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import suppress
 from time import perf_counter
 from typing import Any, cast
 
-from minidns.core.responder import Channel, Forward, Observe, Resolve, Respond
+from minidns.core.responder import Channel, Client, Forward, Observe, Resolve, Respond
 from minidns.metrics import Timing
 
 log = logging.getLogger(__name__)
@@ -115,6 +115,7 @@ class _Connection(asyncio.Protocol):
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._client = Client("", 0)
         self._buffer = bytearray()
         self._tasks: set[asyncio.Task[None]] = set()
         self._messages: Iterator[bytes] | None = None  # the answer that is under way, of many messages
@@ -128,6 +129,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._client = Client(*(transport.get_extra_info("peername") or self._client)[:2])
         if self._server.admit(self):
             self._timer = self._loop.call_later(self._server.idle, self._check_idle)
         else:
@@ -208,14 +210,14 @@ class _Connection(asyncio.Protocol):
             at, count = end, count + 1
             server = self._server
             said = server.respond(packet, server.channel)
-            reply = server.resolve(packet, said, server.channel) if isinstance(said, Forward) else said
+            reply = server.resolve(packet, said, server.channel, self._client) if isinstance(said, Forward) else said
             if isinstance(reply, bytes):
                 replies += (len(reply).to_bytes(2, "big"), reply)
                 self._observe(packet, reply, started)
             elif isinstance(reply, Coroutine):
                 self._later(packet, reply)
             elif reply is not None and self._transport is not None:
-                self._messages = reply(self._transport.get_extra_info("peername")[0])
+                self._messages = reply
         del buffer[:at]
         if count:
             self._alive = self._loop.time()

@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from time import perf_counter
 from typing import Any
 
-from minidns.core.responder import Channel, Forward, Observe, Resolve, Respond
+from minidns.core.responder import Channel, Client, Forward, Observe, Resolve, Respond
 from minidns.metrics import Timing
 from minidns.server.batch import AVAILABLE, QUERY, SIZE, Batch
 
@@ -123,13 +123,12 @@ class UdpServer:
         """Put answers that somebody else has at once in their places; others are sent when they come."""
         for index, reply in enumerate(replies):
             if isinstance(reply, Forward):
-                coming = self._resolve(packets[index], reply, self.channel)
+                address = batch.address(index)
+                coming = self._resolve(packets[index], reply, self.channel, Client(*address[:2]))
                 if isinstance(coming, bytes):
                     replies[index] = coming
                 elif isinstance(coming, Coroutine):
-                    self._start(
-                        self._answer_later(packets[index], coming, batch.ancillary(index), batch.address(index))
-                    )
+                    self._start(self._answer_later(packets[index], coming, batch.ancillary(index), address))
 
     def _drain_any(self) -> int:
         recvmsg = self._sock.recvmsg
@@ -158,7 +157,7 @@ class UdpServer:
 
     def _later(self, packet: bytes, forward: Forward, ancillary: _Ancillary, address: Any) -> None:
         started = perf_counter()
-        reply = self._resolve(packet, forward, self.channel)
+        reply = self._resolve(packet, forward, self.channel, Client(*address[:2]))
         if isinstance(reply, bytes):
             self._send(packet, reply, ancillary, address, started)
         elif isinstance(reply, Coroutine):

@@ -13,7 +13,7 @@ import pytest
 
 from minidns.config.settings import Forward as ForwardOptions
 from minidns.config.settings import Hosts, Rewrite, ServerBlock, Upstream
-from minidns.core.responder import Channel, Forward
+from minidns.core.responder import Channel, Client, Forward
 from minidns.plugins.forward import message
 from minidns.plugins.preceding import Preceding
 from tests.support.neighbours import answer_to
@@ -38,13 +38,13 @@ class Behind:
             return Forward(message.question(packet))
         return answer_to(packet, f"{name} 5 A 192.0.2.9")
 
-    def later(self, packet: bytes, _forward: Forward, _channel: Channel) -> Any:
+    def later(self, packet: bytes, _forward: Forward, _channel: Channel, _client: Client) -> Any:
         async def answer() -> bytes:
-            return self.at_once(packet, _forward, _channel)
+            return self.at_once(packet, _forward, _channel, _client)
 
         return answer()
 
-    def at_once(self, packet: bytes, _forward: Forward, _channel: Channel) -> bytes:
+    def at_once(self, packet: bytes, _forward: Forward, _channel: Channel, _client: Client) -> bytes:
         return answer_to(packet, f"{message_name(packet)} 5 A 192.0.2.8")
 
 
@@ -121,7 +121,7 @@ async def test_rewritten_name_is_resolved_elsewhere() -> None:
             packet = query(name)
             forward = preceding.respond(packet, channel)
             assert isinstance(forward, Forward)
-            answer = preceding.resolve(packet, forward, channel)
+            answer = preceding.resolve(packet, forward, channel, Client("127.0.0.1", 53))
             if isinstance(answer, Coroutine):
                 answer = await answer
             assert isinstance(answer, bytes)

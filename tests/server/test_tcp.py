@@ -13,7 +13,7 @@ from typing import Any
 import dns.rcode
 import pytest
 
-from minidns.core.responder import Channel, Forward, Messages, Responder
+from minidns.core.responder import Channel, Client, Forward, Messages, Responder
 from minidns.metrics import Timing
 from minidns.server.tcp import BATCH, PENDING, TcpServer, bind
 from tests.support.client import parsed, query
@@ -44,7 +44,7 @@ class Upstream:
         self.may_answer = asyncio.Event()
         self.silent = False
 
-    def resolve(self, packet: bytes, forward: Forward, _: Channel) -> bytes | Coroutine[Any, Any, bytes | None]:
+    def resolve(self, packet: bytes, forward: Forward, *_: object) -> bytes | Coroutine[Any, Any, bytes | None]:
         return reversed_flags(packet) if b"\3now" in forward.question.name else self._answer(packet)
 
     async def _answer(self, packet: bytes) -> bytes | None:
@@ -363,20 +363,20 @@ class Transfer:
         self.taken = 0
         self.closed = False
 
-    def resolve(self, packet: bytes, _: Forward, __: Channel) -> Messages:
-        def messages(client: str) -> Iterator[bytes]:
-            self.client = client
-            try:
-                for number in range(self.count):
-                    yield b""  # nothing to send yet
-                    self.taken += 1
-                    yield number.to_bytes(2, "big") + bytes(self.size - 2)
-                if self.count == 0:
-                    raise RuntimeError(packet.hex())
-            finally:
-                self.closed = True
+    def resolve(self, packet: bytes, _: Forward, __: Channel, client: Client) -> Messages:
+        self.client = client.address
+        return self._messages(packet)
 
-        return messages
+    def _messages(self, packet: bytes) -> Iterator[bytes]:
+        try:
+            for number in range(self.count):
+                yield b""  # nothing to send yet
+                self.taken += 1
+                yield number.to_bytes(2, "big") + bytes(self.size - 2)
+            if self.count == 0:
+                raise RuntimeError(packet.hex())
+        finally:
+            self.closed = True
 
 
 async def test_an_answer_of_many_messages_in_order_and_what_was_asked_behind_it_after_it() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import dns.rcode
 import pytest
 
-from minidns.core.responder import Channel, Forward, Resolve, Respond, Responder
+from minidns.core.responder import Forward, Resolve, Respond, Responder
 from minidns.metrics import Timing
 from minidns.server import udp
 from minidns.server.tcp import TcpServer, bind
@@ -41,7 +41,7 @@ class Upstream:
         self.asked: list[int] = []
         self.may_answer = asyncio.Event()
 
-    def resolve(self, packet: bytes, forward: Forward, _: Channel) -> bytes | Coroutine[Any, Any, bytes | None] | None:
+    def resolve(self, packet: bytes, forward: Forward, *_: object) -> bytes | Coroutine[Any, Any, bytes | None] | None:
         if b"\3now" in forward.question.name:
             return packet[:2] + b"\x81\x80" + packet[4:]
         return self._answer(packet)
@@ -154,7 +154,7 @@ async def test_garbage_and_what_is_too_long_do_no_harm(host: str) -> None:
 
 @pytest.mark.parametrize("host", HOSTS)
 async def test_an_answer_that_cannot_be_sent_is_lost_and_no_more(host: str) -> None:
-    def respond(packet: bytes, _: Channel) -> bytes:
+    def respond(packet: bytes, *_: object) -> bytes:
         return bytes(70_000) if packet == b"long" else packet
 
     async with serving(host, respond=respond) as some:
@@ -186,7 +186,7 @@ async def test_a_flood_does_not_hold_up_stop() -> None:
     """Each answer brings the next question: once stop went on for as long as there was one more packet."""
     sent = 0
 
-    def respond(packet: bytes, _: Channel) -> bytes:
+    def respond(packet: bytes, *_: object) -> bytes:
         nonlocal sent
         sent += 1
         flood.send(packet)
