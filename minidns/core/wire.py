@@ -33,6 +33,10 @@ NO_OPTIONS = b"\0\0"
 #: An SOA record behind a question of its zone: every name of it is compressed.
 SOA_SIZE = 54
 EDE_TEXT = 160
+#: EDNS options, and records behind the question, that are read. Clients send a handful of options and at most three
+#: records (OPT, TSIG, an IXFR's SOA); a TCP message has room for 16,000 options, which keep a server busy for 8 ms.
+MAX_OPTIONS = 64
+MAX_RECORDS = 64
 
 _RD, _CD, _DO = 0x0100, 0x0010, 0x8000
 _QR, _AA, _TC, _RA = 0x8000, 0x0400, 0x0200, 0x0080
@@ -139,9 +143,11 @@ def ordinary(head: bytes, tail: bytes) -> tuple[int, Edns | None] | None:
 
 
 def _options_fit(options: bytes) -> bool:
-    at = 0
-    while at + 4 <= len(options):
+    """Whether the bytes are whole options, MAX_OPTIONS at most."""
+    at = count = 0
+    while at + 4 <= len(options) and count < MAX_OPTIONS:
         at += 4 + int.from_bytes(options[at + 2 : at + 4], "big")
+        count += 1
     return at == len(options)
 
 
@@ -161,6 +167,8 @@ def _parse(packet: bytes) -> Question:
     flags, questions, *counts = struct.unpack_from("!5H", packet, 2)
     if questions != 1:
         raise MalformedError("not one question")
+    if sum(counts) > MAX_RECORDS:
+        raise MalformedError(f"more than {MAX_RECORDS} records behind the question")
     end = skip_name(packet, HEADER, pointers=False)
     type_, class_ = struct.unpack_from("!HH", packet, end)
     edns, at = None, end + 4
@@ -191,8 +199,8 @@ def skip_name(packet: bytes, at: int, *, pointers: bool = True) -> int:
         if length > names.MAX_LABEL:
             raise MalformedError("a label is longer than 63 bytes")
         at += length + 1
-    if at - start >= names.MAX_NAME:
-        raise MalformedError("a name is longer than 255 bytes")
+        if at - start >= names.MAX_NAME:
+            raise MalformedError("a name is longer than 255 bytes")
     return at + 1
 
 

@@ -141,14 +141,14 @@ class Resolver:
             forwarder.rejected += 1
             text = f"{forwarder.options.max_concurrent} questions are under way already (max_concurrent)"
             return self._stale(hit) if hit else self._failure(key, NETWORK_ERROR, text)
-        forwarder.under_way += 1
+        forwarder.waiting += 1
         try:
             async with asyncio.timeout(PATIENCE if hit else None):
                 fresh = await self._shared(key, forwarder, tcp=not udp)
         except (UpstreamError, TimeoutError) as error:
             return self._stale(hit) if hit else self._failure(key, getattr(error, "code", NETWORK_ERROR), str(error))
         finally:
-            forwarder.under_way -= 1
+            forwarder.waiting -= 1
         return self._stale(hit) if hit and fresh.answer.kind in ("servfail", "other") else fresh
 
     def _from_cache(self, asked: Question, key: Key, *, udp: bool) -> bytes | None:
@@ -195,11 +195,13 @@ class Resolver:
     def _ask(self, key: Key, forwarder: Forwarder, *, tcp: bool) -> asyncio.Task[_Found]:
         def done(task: asyncio.Task[_Found]) -> None:
             self._under_way.pop(key, None)
+            forwarder.under_way -= 1
             if not task.cancelled():
                 task.exception()  # taken note of, even if every client has gone
 
         task = asyncio.create_task(self._fetch(key, forwarder, tcp=tcp))
         self._under_way[key] = task
+        forwarder.under_way += 1
         task.add_done_callback(done)
         return task
 

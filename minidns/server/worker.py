@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 #: Bytes of changes that a worker may be behind before it is ended and replaced.
 BEHIND = 64 << 20
+#: What a worker is asked, and says at once, to show that it works.
+ALIVE = "alive"
 
 
 def frame(message: object) -> bytes:
@@ -95,3 +97,5 @@ async def _follow(site: Site, serving: Serving, reader: asyncio.StreamReader, wr
                     site.publish(changes)
                 case ("report",):
                     writer.write(frame(await serving.report()))
+                case "alive":
+                    writer.write(frame(ALIVE))

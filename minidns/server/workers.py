@@ -4,8 +4,8 @@ A worker is a fork of the watching process: it begins with the zone as it is the
 gets every change over a socket pair. One that ends is replaced by another fork, which needs nothing from the others.
 The watching process opens the sockets, a set for each worker, and keeps them: what comes in between the end of one
 worker and the start of the next waits there. A new configuration loses nothing, a fault only what that worker had read.
-One that does not keep up is ended: the watcher never waits. When the watching process ends, its workers see the end of
-their feed and drain.
+One that does not keep up is ended: the watcher never waits. One that hangs, in a loop or stopped, too: each says again
+and again that it works. When the watching process ends, its workers see the end of their feed and drain.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from minidns.core.model import Change
 from minidns.metrics import Report
 from minidns.server.listening import Listening
 from minidns.server.serving import Serving
-from minidns.server.worker import BEHIND, become_worker, frame, read
+from minidns.server.worker import ALIVE, BEHIND, become_worker, frame, read
 from minidns.site import Site
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,9 @@ PATIENCE = 5.0
 REPORT_PATIENCE = 1.0
 #: Seconds from the start of a worker to that of its successor at least: one that cannot start keeps no core busy.
 PAUSE = 0.5
+#: Seconds between two questions to a worker whether it works, and how many in a row it may leave unanswered. One that
+#: hangs is noticed within (UNANSWERED + 1) * PULSE.
+PULSE, UNANSWERED = 0.4, 3
 
 
 class Workers:
@@ -193,7 +196,8 @@ class Workers:
         async with self._changing:
             if all(worker.slot != ended.slot for worker in self._workers):
                 self.restarts += 1
-                await self._fork(ended.slot)
+                worker = await self._fork(ended.slot)
+                await worker.listening()
 
 
 class _Worker:
@@ -209,6 +213,7 @@ class _Worker:
         self._early: list[bytes] = []
         self._writer: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None
+        self._unanswered = 0
         self._reported = asyncio.Event()
         self._listens = asyncio.Event()
 
@@ -230,9 +235,12 @@ class _Worker:
             self._writer.write(message)
 
     async def listening(self) -> None:
-        """Wait until its sockets are open, or it has ended."""
-        with suppress(TimeoutError):
+        """Wait until its sockets are open, or it has ended. One that takes too long is ended, and replaced."""
+        try:
             await asyncio.wait_for(self._listens.wait(), PATIENCE)
+        except TimeoutError:
+            log.error("worker %d does not start", self.pid)
+            self._kill()
 
     async def report(self) -> Report:
         """What it counted; when it does not answer in time, what it said the last time."""
@@ -254,16 +262,33 @@ class _Worker:
             self._kill()
             await self._task
 
+    async def _watch(self) -> None:
+        """End it when it hangs. Questions are counted, not seconds: while we are busy ourselves we ask none."""
+        while True:
+            await asyncio.sleep(PULSE)
+            if self._unanswered == UNANSWERED:
+                log.error("worker %d hangs", self.pid)
+                self._kill()
+                return
+            self._unanswered += 1
+            self.send(frame(ALIVE))
+
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         """Take in what the worker says until it has ended."""
+        watching = None
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 said = await read(reader)
                 if isinstance(said, Report):
                     self.last = said
                     self._reported.set()
+                elif said == ALIVE:
+                    self._unanswered = 0
                 else:
                     self._listens.set()
+                    watching = asyncio.create_task(self._watch())
+        if watching:
+            watching.cancel()
         self._listens.set()
         self._reported.set()
         if self._writer is not None:

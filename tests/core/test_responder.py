@@ -177,8 +177,17 @@ def test_pointers_to_pointers_are_not_followed() -> None:
     owner = struct.pack("!H", 0xC000 | start + len(chain) - 2)
     more += (owner + struct.pack("!HHIH", 65000, 1, 0, 0)) * 4000
     responder = Responder(sample())
-    reply = parsed(responder.respond(packet(WEB, extra=4001, more=more), responder.channel("tcp", "1")))
-    assert reply.rcode() == dns.rcode.NOERROR
+    for count, rcode in ((wire.MAX_RECORDS, dns.rcode.NOERROR), (wire.MAX_RECORDS + 1, dns.rcode.FORMERR)):
+        reply = parsed(responder.respond(packet(WEB, extra=count, more=more), responder.channel("tcp", "1")))
+        assert reply.rcode() == rcode
+
+
+def test_a_message_full_of_options_is_refused_after_a_few_of_them() -> None:
+    for count, rcode in ((wire.MAX_OPTIONS, dns.rcode.NOERROR), (wire.MAX_OPTIONS + 1, dns.rcode.FORMERR), (16300, 1)):
+        more = b"\0\0\x29\4\xd0\0\0\0\0" + (4 * count).to_bytes(2, "big") + b"\xfd\xe9\0\0" * count
+        responder = Responder(sample())
+        reply = parsed(responder.respond(packet(WEB, extra=1, more=more), responder.channel("tcp", "1")))
+        assert reply.rcode() == rcode
 
 
 class BrokenZone(Zone):

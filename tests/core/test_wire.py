@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from itertools import pairwise
+from typing import Any
 
 import dns.message
 import dns.rrset
@@ -77,6 +78,24 @@ def test_where_a_name_ends(name: bytes, pointers: bool, end: int) -> None:
 def test_where_no_name_ends(name: bytes) -> None:
     with pytest.raises((wire.MalformedError, IndexError)):
         wire.skip_name(name, 0, pointers=False)
+
+
+class Counted(bytes):
+    """Bytes that count how often they are looked at."""
+
+    looks = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        self.looks += 1
+        return super().__getitem__(at)
+
+
+@pytest.mark.parametrize("pointers", [False, True])
+def test_a_name_without_end_is_not_followed(pointers: bool) -> None:
+    name = Counted(b"\1a" * 30000)
+    with pytest.raises(wire.MalformedError):
+        wire.skip_name(name, 0, pointers=pointers)
+    assert name.looks <= names.MAX_NAME
 
 
 # Ordinary queries

@@ -192,7 +192,7 @@ async def test_equal_questions_under_way_are_asked_once() -> None:
         answers = await asyncio.gather(*waiting[1:])
         assert {len(answer.answer) for answer in answers} == {1}
         assert len(upstream.seen) == 1
-        assert asked.forwarders[0].under_way == 0
+        assert (asked.forwarders[0].waiting, asked.forwarders[0].under_way) == (0, 0)
 
 
 async def test_what_is_under_way_when_it_is_closed_is_answered_still() -> None:
@@ -231,6 +231,33 @@ async def test_questions_over_the_limit_fail_at_once() -> None:
         upstream.open.set()
         await asyncio.gather(*waiting)
         assert (await ask(asked, query("3.test."))).rcode() == dns.rcode.NOERROR
+
+
+async def test_questions_whose_clients_have_gone_count_while_they_are_under_way() -> None:
+    """They hold descriptors: clients that hung up and came again once took 2,230 of them past a limit of 1,000."""
+    async with scripted(lambda packet, _: [answer_to(packet)]) as upstream:
+        upstream.open.clear()
+        asked = resolver(upstream.port, max_concurrent=3)
+        for number in range(20):
+            client = asyncio.create_task(ask(asked, query(f"{number}.test.")))
+            await until(lambda number=number, client=client: len(upstream.seen) > number or client.done())  # type: ignore[misc]
+            client.cancel()
+        assert asked.forwarders[0].under_way == len(upstream.seen) == 3
+        assert asked.forwarders[0].rejected == 17
+        upstream.open.set()
+        await until(lambda: asked.forwarders[0].under_way == 0)
+        assert (await ask(asked, query("a.test."))).rcode() == dns.rcode.NOERROR
+
+
+async def test_clients_that_wait_for_one_question_count_too() -> None:
+    async with scripted(lambda packet, _: [answer_to(packet)]) as upstream:
+        upstream.open.clear()
+        asked = resolver(upstream.port, max_concurrent=3)
+        clients = [asyncio.create_task(ask(asked, query("a.test."))) for _ in range(5)]
+        await until(lambda: sum(client.done() for client in clients) == 2)
+        upstream.open.set()
+        answers = await asyncio.gather(*clients)
+        assert [answer.rcode() for answer in answers] == [dns.rcode.NOERROR] * 3 + [dns.rcode.SERVFAIL] * 2
 
 
 async def test_dead_upstream_is_servfail_with_the_reason() -> None:

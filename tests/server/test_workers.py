@@ -84,17 +84,19 @@ def test_killed_one_is_replaced_by_one_that_knows_all(tmp_path: Path) -> None:
         eventually(everywhere(running, ["10.96.7.3"]))
 
 
-def test_stopped_one_does_not_stop_the_watcher(tmp_path: Path) -> None:
+def test_one_that_hangs_is_replaced_by_one_that_knows_all(tmp_path: Path) -> None:
+    """Meanwhile the watcher goes on."""
     with serving(tmp_path) as running:
         stopped = min(children(running.process.pid))
         os.kill(stopped, signal.SIGSTOP)
-        try:
-            (tmp_path / "web.yaml").write_text(MANIFEST.format(last=2))
-            eventually(lambda: "10.96.7.2" in running.get("/zone"))
-            assert running.status("/ready") == (200, "ready\n")
-        finally:
-            os.kill(stopped, signal.SIGCONT)
+        (tmp_path / "web.yaml").write_text(MANIFEST.format(last=2))
+        eventually(lambda: "10.96.7.2" in running.get("/zone"))
+        assert running.status("/ready") == (200, "ready\n")
+        eventually(lambda: stopped not in children(running.process.pid))
+        assert running.said(f"worker {stopped} hangs")
+        eventually(lambda: len(children(running.process.pid)) == 2)
         eventually(everywhere(running, ["10.96.7.2"]))
+        assert restarts(running) == 1
 
 
 @pytest.mark.parametrize("stopped", [False, True])

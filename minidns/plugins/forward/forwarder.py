@@ -24,7 +24,9 @@ class Forwarder:
     """The upstreams of one `forward`.
 
     An upstream that fails is checked in the background until it answers; `max_fails` failed checks in a row make it
-    unhealthy, and it is asked last. under_way: questions being asked. rejected: questions over the limit, for metrics.
+    unhealthy, and it is asked last. waiting: clients whose question is being asked. under_way: questions being asked,
+    each once however many clients wait for it, and also when all of them have gone. rejected: questions over the limit,
+    for metrics.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Forwarder:
         total: float = TOTAL,
     ) -> None:
         self.options = options
+        self.waiting = 0
         self.under_way = 0
         self.rejected = 0
         self._rng = rng or random.SystemRandom()
@@ -56,7 +59,7 @@ class Forwarder:
     @property
     def is_full(self) -> bool:
         """As many questions as allowed are under way: another one is refused, never queued."""
-        return 0 < self.options.max_concurrent <= self.under_way
+        return 0 < self.options.max_concurrent <= max(self.waiting, self.under_way)
 
     def healthy(self, server: Server) -> bool:
         return not self.options.max_fails or server.checks_failed < self.options.max_fails

@@ -160,8 +160,11 @@ def test_names_that_are_served() -> None:
     assert {name: asked.serves(names.from_text(name)) for name in served} == served
 
 
-@pytest.mark.parametrize(("limit", "under_way", "full"), [(0, 10**6, False), (2, 1, False), (2, 2, True)])
-def test_full_when_as_many_as_allowed_are_under_way(limit: int, under_way: int, full: bool) -> None:
+@pytest.mark.parametrize(
+    ("limit", "waiting", "under_way", "full"),
+    [(0, 10**6, 10**6, False), (2, 1, 1, False), (2, 0, 2, True), (2, 2, 1, True)],
+)
+def test_full_when_as_many_as_allowed_are_under_way(limit: int, waiting: int, under_way: int, full: bool) -> None:
     asked = forwarder(1, max_concurrent=limit)
-    asked.under_way = under_way
+    asked.waiting, asked.under_way = waiting, under_way
     assert asked.is_full is full
