@@ -75,7 +75,8 @@ class Site:
         self.mark_stale(self.stale)
 
     def explain(self, query: Mapping[str, str]) -> Explanation | SearchExplanation:
-        """An explanation. query: `name`, and if wanted `type` (A), `from` (a pod's namespace) and `ndots`.
+        """An explanation. query: `name`, and if wanted `type` (A), `from` (a pod's namespace), `ndots` and
+        `libc` (glibc or musl).
 
         Raises ValueError for a query that makes no sense.
         """
@@ -92,9 +93,9 @@ class Site:
             return explain.explain(zone, name, type_, forwards=forwards, fallthrough=fallthrough)
         types = [explain.parse_type(query["type"])] if query.get("type") else explain.BOTH
         ndots = int(query.get("ndots") or explain.NDOTS)
-        return explain.explain_search(
-            zone, query["name"], query["from"], types, ndots=ndots, forwards=forwards, fallthrough=fallthrough
-        )
+        libc = explain.Libc(query.get("libc") or explain.Libc.GLIBC)
+        asked = zone, query["name"], query["from"], types
+        return explain.explain_search(*asked, ndots=ndots, libc=libc, forwards=forwards, fallthrough=fallthrough)
 
     def objects(self) -> dict[Kind, tuple[Object, ...]]:
         """Every object that the zones hold, by kind."""

@@ -1,8 +1,22 @@
-"""A pod's search list, walked as the pod's resolver would."""
+"""A pod's search list, walked as the pod's resolver would. The two resolvers that containers have differ:
+
+| | glibc | musl (Alpine) |
+|---|---|---|
+| with `ndots` dots or more | the name as it is, then the search list | the name as it is, and nothing else |
+| a name that exists without an address | the next one is tried | that is the answer: no address |
+| SERVFAIL | sent twice, then the next one is tried | sent up to six times within 5 s, then an error |
+| REFUSED | sent twice, then the name as it is is tried | sent again after 2.5 s, after 5 s an error |
+| other types than A and AAAA | along the search list | as it is, without the search list |
+
+Seen with glibc 2.36 and musl 1.2.3 asking a server, and read in resolv/res_query.c, resolv/res_send.c and
+src/network/{lookup_name,res_msend}.c. Both ask for A and AAAA side by side.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from enum import StrEnum
+from typing import NamedTuple
 
 from minidns.core import names, records
 from minidns.core.names import Name
@@ -14,6 +28,117 @@ from minidns.explain.types import Candidate, Explanation, Outcome, SearchExplana
 #: What `getaddrinfo` asks for, side by side.
 BOTH = (records.A, records.AAAA)
 NDOTS = 5
+#: More is not to be had: both resolvers take 15 instead.
+MOST_NDOTS = 15
+
+
+class Libc(StrEnum):
+    """Whose resolver walks."""
+
+    GLIBC = "glibc"
+    MUSL = "musl"
+
+
+class Found(NamedTuple):
+    """What a query brought: an rcode, None when another server has to say, and how many records of its type."""
+
+    rcode: int | None
+    records: int = 0
+
+
+class Then(StrEnum):
+    """What a resolver does after the answers about one name."""
+
+    FOUND = "found"
+    NEXT = "next"
+    AS_IT_IS = "as it is"
+    FAILED = "failed"
+    ELSEWHERE = "elsewhere"
+
+
+class Search(NamedTuple):
+    """What a resolver starts from (resolv.conf(5)). name: as the program gave it, without a final dot that it had
+    (`absolute`). tails: the search list. types: what is asked for."""
+
+    name: Name
+    tails: tuple[Name, ...]
+    ndots: int = NDOTS
+    libc: Libc = Libc.GLIBC
+    absolute: bool = False
+    types: tuple[int, ...] = BOTH
+
+    @property
+    def dots(self) -> int:
+        return max(0, len(names.labels(self.name)) - 1)
+
+    @property
+    def as_it_is_first(self) -> bool:
+        """Whether the name is tried as it is before, or instead of, the search list."""
+        enough = self.dots >= min(self.ndots, MOST_NDOTS)
+        return self.absolute or enough or (self.libc is Libc.MUSL and not set(self.types) <= set(BOTH))
+
+    @property
+    def completed(self) -> list[Name]:
+        """The name below each name of the search list, but for those that would be too long."""
+        tails = [tail for tail in self.tails if len(self.name) - 1 + len(tail) <= names.MAX_NAME]
+        return [self.name[:-1] + tail for tail in tails]
+
+
+def search_of(
+    origin: Name, name: str, namespace: str, types: Sequence[int] = BOTH, ndots: int = NDOTS, libc: Libc = Libc.GLIBC
+) -> Search:
+    """The search for a name in a pod of a namespace, with the list that the kubelet writes (`dnsPolicy: ClusterFirst`):
+    NAMESPACE.svc.Z, svc.Z, Z. Without a namespace there is no list. Raises ValueError for what is no name."""
+    tails: tuple[Name, ...] = ()
+    if namespace:
+        tree = names.child("svc", origin)
+        own = tree and names.child(namespace, tree)
+        if not own or not tree:
+            raise ValueError(f"{namespace!r} is not a namespace: it is no label")
+        tails = (own, tree, origin)
+    return Search(parse_name(name), tails, ndots, libc, name.endswith("."), tuple(types))
+
+
+def walk(search: Search) -> Generator[Name, Sequence[Found], None]:
+    """The names that a resolver tries, in turn; is sent what each of them brought, by type."""
+    if search.as_it_is_first:
+        then = after(search.libc, (yield search.name))
+        if search.absolute or search.libc is Libc.MUSL or then in (Then.FOUND, Then.ELSEWHERE):
+            return
+    for name in search.completed:
+        then = after(search.libc, (yield name))
+        if then is Then.AS_IT_IS:
+            break
+        if then is not Then.NEXT:
+            return
+    if not search.as_it_is_first:
+        yield search.name
+
+
+def after(libc: Libc, found: Sequence[Found]) -> Then:
+    """What comes after these answers about one name; Then.NEXT also where there is no next one."""
+    if any(one.rcode is None for one in found):
+        return Then.ELSEWHERE
+    some = any(one.records for one in found)
+    if libc is Libc.GLIBC:
+        if some:
+            return Then.FOUND
+        keeps_on = all(one.rcode in (records.NOERROR, records.NXDOMAIN, records.SERVFAIL) for one in found)
+        return Then.NEXT if keeps_on else Then.AS_IT_IS
+    # The answers are looked at in turn, and an NXDOMAIN for one type is one for all.
+    decisive = next((one.rcode for one in found if one.rcode != records.NOERROR), None)
+    if decisive is not None:
+        return Then.NEXT if decisive == records.NXDOMAIN else Then.FAILED
+    return Then.FOUND if some else Then.FAILED
+
+
+def sendings(libc: Libc, found: Sequence[Found]) -> int:
+    """How many times each query about a name is sent, until its resolver has or gives up on an answer (options
+    timeout:5 attempts:2, the defaults)."""
+    failed = [one.rcode for one in found if one.rcode not in (None, records.NOERROR, records.NXDOMAIN)]
+    if libc is Libc.GLIBC:
+        return 2 if len(failed) == len(found) else 1
+    return 1 if not failed else 6 if records.SERVFAIL in failed else 2
 
 
 def explain_search(
@@ -23,6 +148,7 @@ def explain_search(
     types: Sequence[int] = BOTH,
     *,
     ndots: int = NDOTS,
+    libc: Libc = Libc.GLIBC,
     forwards: bool = False,
     fallthrough: tuple[Name, ...] = (),
 ) -> SearchExplanation:
@@ -31,49 +157,47 @@ def explain_search(
     A name with a final dot is tried as it is. One with at least `ndots` dots is tried as it is first, any other last.
     The first candidate that has records of one of the types ends the search. Raises ValueError for what is no name.
     """
-    short = parse_name(name)
-    tails = _search_list(zone, namespace)
-    dots = max(0, len(names.labels(short)) - 1)
+    search = search_of(zone.settings.origin, name, namespace, types, ndots, libc)
+    walker = walk(search)
     candidates: list[Candidate] = []
     tried: list[Explanation] = []
-    for candidate in _candidates(short, tails, as_it_is_first=dots >= ndots, absolute=name.endswith(".")):
-        found = [explain(zone, candidate, type_, forwards=forwards, fallthrough=fallthrough) for type_ in types]
-        outcomes = tuple(Outcome(one.type, one.rcode, one.resolves, one.record_count) for one in found)
-        best = next((one for one in found if one.resolves is not False), found[0])
-        candidates.append(Candidate(best.name, outcomes, best.sentence))
+    candidate: Name | None = next(walker)
+    while candidate is not None:
+        explained = [explain(zone, candidate, type_, forwards=forwards, fallthrough=fallthrough) for type_ in types]
+        outcomes = tuple(Outcome(one.type, one.rcode, one.resolves, one.record_count) for one in explained)
+        best = next((one for one in explained if one.resolves is not False), explained[0])
+        found = [_found(one) for one in explained]
+        sent = sendings(libc, found)
+        candidates.append(Candidate(best.name, outcomes, best.sentence, sent, after(libc, found).value))
         tried.append(best)
-        if best.resolves is not False:
-            break
+        try:
+            candidate = walker.send(found)
+        except StopIteration:
+            candidate = None
     end = tried[-1]
+    if end.resolves is False:
+        # glibc tries the search list after the name as it is: the last one need not be the one that was meant.
+        end = max(tried, key=_closeness)
     return SearchExplanation(
-        name_text(short),
+        name_text(search.name),
         namespace,
-        tuple(map(name_text, tails)),
+        tuple(map(name_text, search.tails)),
         ndots,
-        dots,
+        search.dots,
+        libc.value,
         tuple(candidates),
-        len(candidates) * len(types),
-        end.name if end.resolves else None,
-        end.resolves,
-        end if end.resolves is not False else max(tried, key=_closeness),
+        sum(one.sent for one in candidates) * len(types),
+        tried[-1].name if tried[-1].resolves else None,
+        tried[-1].resolves,
+        end,
     )
 
 
-def _search_list(zone: Zone, namespace: str) -> list[Name]:
-    """As the kubelet writes it (`dnsPolicy: ClusterFirst`): NAMESPACE.svc.Z, svc.Z, Z."""
-    origin = zone.settings.origin
-    tree = names.child("svc", origin)
-    own = tree and names.child(namespace, tree)
-    if not own or not tree:
-        raise ValueError(f"{namespace!r} is not a namespace: it is no label")
-    return [own, tree, origin]
-
-
-def _candidates(short: Name, tails: list[Name], *, as_it_is_first: bool, absolute: bool) -> list[Name]:
-    if absolute:
-        return [short]
-    completed = [short[:-1] + tail for tail in tails if len(short) - 1 + len(tail) <= names.MAX_NAME]
-    return [short, *completed] if as_it_is_first else [*completed, short]
+def _found(explanation: Explanation) -> Found:
+    if explanation.resolves is None or explanation.rcode is None:
+        return Found(None)
+    number = next(number for number, text in records.RCODES.items() if text == explanation.rcode)
+    return Found(number, explanation.record_count if explanation.resolves else 0)
 
 
 def _closeness(explanation: Explanation) -> tuple[bool, bool, int]:

@@ -96,14 +96,15 @@ def _records(explanation: Explanation, console: Console) -> None:
 
 def _search(search: SearchExplanation, console: Console) -> None:
     order = "tried as it is first" if search.dots >= search.ndots else "the search list is tried first"
-    _print(console, Text(f"{search.name} in a pod of namespace {search.namespace}", "bold"))
+    resolver = "" if search.libc == "glibc" else f", resolved by {search.libc}"
+    _print(console, Text(f"{search.name} in a pod of namespace {search.namespace}{resolver}", "bold"))
     _print(console, Text(f"  search {' '.join(search.search)}"))
     _print(console, Text(f"  {number(search.dots, 'dot')}, ndots {search.ndots}: {order}"))
     rows = [
         (
             one.name,
             ", ".join(f"{outcome.type} {_outcome(outcome.rcode, outcome.record_count)}" for outcome in one.outcomes),
-            one.sentence,
+            one.sentence + (f" (sent {one.sent} times)" if one.sent > 1 else ""),
         )
         for one in search.candidates
     ]

@@ -141,19 +141,26 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A name that the resolver tried, with one query for each type, and the sentence of the first of them."""
+    """A name that the resolver tried, with one query for each type, and the sentence of the first of them.
+
+    `sent`: how many times each query is sent; more than once where the answer is a failure. `then`: what the resolver
+    does next: it has `found` its answer, tries the `next` name or the name `as it is`, has `failed`, or an answer from
+    `elsewhere` decides.
+    """
 
     name: str
     outcomes: tuple[Outcome, ...]
     sentence: str
+    sent: int
+    then: Literal["found", "next", "as it is", "failed", "elsewhere"]
 
 
 class SearchExplanation(msgspec.Struct, frozen=True, tag_field="kind", tag="search"):
     """What becomes of a short name in a pod: its search list is tried one by one, until a candidate has records.
 
     `dots` in the name and `ndots` decide whether it is tried as it is first or last. `queries` is what the search
-    costs. `answered_by` is the candidate that has the records, null when none has, or when only another server can
-    say. `explanation` is of that candidate, or of the one that came closest.
+    costs. `libc`: whose resolver that is, glibc or musl. `answered_by` is the candidate that has the records, null when
+    none has, or when only another server can say. `explanation` is of that candidate, or of the one that came closest.
     """
 
     name: str
@@ -161,6 +168,7 @@ class SearchExplanation(msgspec.Struct, frozen=True, tag_field="kind", tag="sear
     search: tuple[str, ...]
     ndots: int
     dots: int
+    libc: str
     candidates: tuple[Candidate, ...]
     queries: int
     answered_by: str | None

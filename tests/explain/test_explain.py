@@ -394,11 +394,12 @@ def test_search_from_another_namespace() -> None:
 
 def test_search_that_finds_nothing() -> None:
     found = explain_search(zone_of(DEFAULT, Namespace("shop"), WEB, PAIR), "web", "shop")
-    assert (found.queries, found.answered_by, found.resolves) == (8, None, False)
+    assert (found.queries, found.answered_by, found.resolves) == (10, None, False)
     assert found.explanation.name == "web.shop.svc.cluster.local"
     assert found.explanation.suggestions == (THE_WEB,)
     text = shown(found)
-    assert "8 queries" in text
+    assert "10 queries" in text
+    assert "and no forwarder is configured (sent 2 times)" in text
     assert "no Service shop/web; there is one in namespace default" in text
 
 
