@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import closing
+
 from minidns.admin.running import Running
 from minidns.core import names
+from minidns.core.names import Name
+from minidns.core.zone import Zone
 from minidns.server.http.endpoint import Asked, Endpoint, RefusedError, Reply
 from minidns.views import zonefile
 
@@ -14,8 +20,17 @@ def endpoints(running: Running) -> tuple[Endpoint, ...]:
         name = names.from_text(origin) if origin else None
         for zone in running.generation.site.zones:
             if name is None or name in zone.origins:
-                return Reply("\n".join(zonefile.lines(zone, name or zone.settings.origin)) + "\n")
+                return Reply(_pieces(zone, name or zone.settings.origin))
         raise RefusedError(404, f"no zone {origin} here")
 
     parameters = {"origin": "of the zone, such as in-addr.arpa; the cluster zone by default"}
     return (Endpoint(path="/zone", doc="a zone as a zone file", parameters=parameters, handler=on_zone),)
+
+
+async def _pieces(zone: Zone, origin: Name) -> AsyncGenerator[bytes, None]:
+    """A zone file, with packets answered and changes taken in between its pieces."""
+    with closing(zonefile.pieces(zone, origin)) as pieces:
+        for piece in pieces:
+            await asyncio.sleep(0)
+            if piece:
+                yield piece.encode()

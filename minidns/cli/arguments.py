@@ -223,8 +223,8 @@ def _source(arguments: argparse.Namespace) -> Manifests | Cluster:
 def _zone(arguments: argparse.Namespace) -> int:
     from minidns.cli.offline import zone_text
 
-    for line in asyncio.run(zone_text(_source(arguments), _kubernetes(arguments), arguments.origin)):
-        print(line)
+    pieces = asyncio.run(zone_text(_source(arguments), _kubernetes(arguments), arguments.origin))
+    sys.stdout.writelines(pieces)
     sys.stdout.flush()
     return 0
 

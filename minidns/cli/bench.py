@@ -152,7 +152,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _zone(arguments: argparse.Namespace) -> list[str]:
     if arguments.manifests is not None:
-        return asyncio.run(zone_text(Manifests(path=arguments.manifests), Kubernetes(), None))
+        return "".join(asyncio.run(zone_text(Manifests(path=arguments.manifests), Kubernetes(), None))).splitlines()
     url = f"{arguments.admin.rstrip('/')}/zone"
     try:
         with urllib.request.urlopen(url, timeout=10) as response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NoReturn
 
 from minidns.config.settings import Cluster, Config, Kubernetes, Manifests, ServerBlock
@@ -68,12 +68,12 @@ async def watched(source: Manifests | Cluster, kubernetes: Kubernetes, tell: Cal
     raise OfflineError(f"{opened.origin} tells no more")
 
 
-async def zone_text(source: Manifests | Cluster, kubernetes: Kubernetes, origin: str | None) -> list[str]:
-    """The lines of the zone file of one origin, the cluster zone by default."""
+async def zone_text(source: Manifests | Cluster, kubernetes: Kubernetes, origin: str | None) -> Iterator[str]:
+    """The zone file of one origin, the cluster zone by default, in pieces."""
     name = names.from_text(zone_name(origin)) if origin else b""
     site = await load(source, kubernetes)
     name = name or site.zones[0].settings.origin
     for zone in site.zones:
         if name in zone.origins:
-            return list(zonefile.lines(zone, name))
+            return zonefile.pieces(zone, name)
     raise OfflineError(f"no zone {origin} among {', '.join(kubernetes.zones)}")

@@ -14,7 +14,7 @@ from minidns.core import names, reasons, records, schema
 from minidns.core.names import Name
 from minidns.core.reasons import Reason, Why
 from minidns.core.records import Rrset
-from minidns.core.schema import Apex, Exists, Part, Text
+from minidns.core.schema import Apex, Exists, Part, Text, ZoneSettings
 from minidns.core.zone import Zone
 
 #: SOA refresh, retry and expire in seconds, as CoreDNS has them. Nobody transfers the zone.
@@ -80,8 +80,12 @@ def alias(parts: Iterable[Part]) -> Name | None:
 
 def rrset_at(zone: Zone, name: Name, type_: int) -> Rrset | None:
     """The records of a name that has a node, of one type; None when there are none."""
-    ttl = zone.settings.ttl
-    parts = zone.nodes[name].parts
+    return rrset_of(zone.settings, zone.serial, name, zone.nodes[name].parts, type_)
+
+
+def rrset_of(settings: ZoneSettings, serial: int, name: Name, parts: tuple[Part, ...], type_: int) -> Rrset | None:
+    """The records of one type that parts of a name give; None when they give none."""
+    ttl = settings.ttl
     rdata: tuple[bytes, ...] = ()
     match type_:
         case records.A | records.AAAA:
@@ -98,20 +102,25 @@ def rrset_at(zone: Zone, name: Name, type_: int) -> Rrset | None:
         case records.SOA | records.NS:
             for part in parts:
                 if isinstance(part, Apex):
-                    return soa(zone, part.origin) if type_ == records.SOA else _ns(zone, part.origin)
+                    both = _soa(settings, serial, part.origin), _ns(settings, part.origin)
+                    return both[type_ == records.NS]
     return Rrset(name, type_, ttl, rdata) if rdata else None
 
 
 def soa(zone: Zone, origin: Name, *, negative: bool = False) -> Rrset:
     """The SOA record of a zone; in a negative answer its TTL says how long that may be kept (RFC 2308, 3)."""
-    ttl = zone.settings.negative_ttl
-    numbers = struct.pack("!5I", zone.serial, *_SOA_TIMERS, ttl)
+    return _soa(zone.settings, zone.serial, origin, negative=negative)
+
+
+def _soa(settings: ZoneSettings, serial: int, origin: Name, *, negative: bool = False) -> Rrset:
+    ttl = settings.negative_ttl
+    numbers = struct.pack("!5I", serial, *_SOA_TIMERS, ttl)
     rdata = b"\2ns\3dns" + origin + b"\x0ahostmaster" + origin + numbers
-    return Rrset(origin, records.SOA, ttl if negative else zone.settings.ttl, (rdata,))
+    return Rrset(origin, records.SOA, ttl if negative else settings.ttl, (rdata,))
 
 
-def _ns(zone: Zone, origin: Name) -> Rrset:
-    return Rrset(origin, records.NS, zone.settings.ttl, (b"\2ns\3dns" + origin,))
+def _ns(settings: ZoneSettings, origin: Name) -> Rrset:
+    return Rrset(origin, records.NS, settings.ttl, (b"\2ns\3dns" + origin,))
 
 
 def _additional(zone: Zone, rrset: Rrset) -> tuple[Rrset, ...]:

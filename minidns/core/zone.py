@@ -76,6 +76,8 @@ class Zone:
         self.nodes: dict[Name, Node] = {}
         self.not_ready: Counter[Name] = Counter()
         self.cluster = Cluster()
+        #: Of each open snapshot (`minidns.core.snapshot`), what the names had that were touched since.
+        self.overlays: list[dict[Name, tuple[Part, ...]]] = []
         if settings.served:
             self._swap([], schema.of_zone(settings, settings.ns_addresses), {}, None)
 
@@ -228,6 +230,9 @@ class Zone:
         else:
             given, taken = after, []
         given, taken = self._hide(given, 1), self._hide(taken, -1)
+        for overlay in self.overlays:
+            self._remember(given, overlay)
+            self._remember(taken, overlay)
         # First give, then take: a name that stays keeps its node, and its ancestors theirs.
         for name, part in given:
             self._give(name, part)
@@ -239,6 +244,13 @@ class Zone:
             self._forget(before, after)
         if feed is not None:
             feed.extend(_touches(given, taken))
+
+    def _remember(self, placed: Iterable[Placed], overlay: dict[Name, tuple[Part, ...]]) -> None:
+        """Keep what the names have that are about to change, as it is the first time they do."""
+        for name, _ in placed:
+            if name not in overlay:
+                node = self.nodes.get(name)
+                overlay[name] = node.parts if node else ()
 
     def _hide(self, placed: list[Placed], count: int) -> list[Placed]:
         """Count the names of endpoints that are not ready, and pass on what is a record."""

@@ -114,7 +114,7 @@ def test_questions_are_the_names_and_types_of_the_zone_each_once() -> None:
         endpoints("default/db-1", "10.0.0.1 host=db-0", "10.0.0.2 host=db-1", ports="sql:5432"),
     )
     origin = zone.settings.origin
-    questions = bench.questions(zonefile.lines(zone, origin))
+    questions = bench.questions("".join(zonefile.pieces(zone, origin)).splitlines())
     assert len(questions) == len(set(questions))
     expected = {
         "web.default.svc.cluster.local. A", "_http._tcp.web.default.svc.cluster.local. SRV",
