@@ -17,6 +17,7 @@ import msgspec
 from minidns.core import names, reasons, records
 from minidns.core.answers import Answer
 from minidns.core.names import Name
+from minidns.core.packing import Packer
 from minidns.core.ready import Ready
 from minidns.core.reasons import Reason
 from minidns.core.records import Rrset
@@ -41,7 +42,6 @@ MAX_RECORDS = 64
 _RD, _CD, _DO = 0x0100, 0x0010, 0x8000
 _QR, _AA, _TC, _RA = 0x8000, 0x0400, 0x0200, 0x0080
 _POINTER = 0xC000
-_MAX_POINTER = 0x3FFF
 #: Records that a section can count, with room for an OPT record beside them.
 _MOST = 0xFFFE
 
@@ -154,8 +154,8 @@ def _options_fit(options: bytes) -> bool:
 def parse(packet: bytes) -> Question:
     """The question of any packet. Raises MalformedError, also when it has not exactly one question.
 
-    Records are stepped over and their names not followed: 53 KB of pointers to pointers keep dnslib busy for 3 s. A
-    question's name comes uncompressed: nothing is in front of it that a pointer could lead to.
+    Records are stepped over and their names not followed, wherever pointers lead. A question's name comes uncompressed:
+    nothing is in front of it that a pointer could lead to.
     """
     try:
         return _parse(packet)
@@ -254,62 +254,18 @@ def prepare(
 
 
 def _pack(name: Name, answer: Answer, flags: int, options: bytes, more: int) -> Ready:
-    packer = _Packer(name)
+    packer = Packer(name, HEADER + len(name) + 4)
     ends = []
     for rrset in answer.answer:
         for rdata in rrset.rdata:
-            packer.record(rrset, rdata)
+            packer.record(rrset.owner, rrset.type, rrset.ttl, rdata)
             ends.append(packer.length)
     for rrset in (*answer.authority, *answer.additional):
         for rdata in rrset.rdata:
-            packer.record(rrset, rdata)
+            packer.record(rrset.owner, rrset.type, rrset.ttl, rdata)
     authority, additional = (sum(len(rrset.rdata) for rrset in some) for some in (answer.authority, answer.additional))
     head = heads(answer.rcode, (len(ends), authority, additional), flags)
     return Ready(head, b"".join(packer.pieces), options, packer.length + more, answer.rcode, ends=tuple(ends))
-
-
-class _Packer:
-    """Records behind a question, their names compressed (RFC 1035, 4.1.4)."""
-
-    def __init__(self, name: Name) -> None:
-        self.pieces: list[bytes] = []
-        self.length = 0
-        self._start = HEADER + len(name) + 4
-        self._offsets: dict[Name, int] = {}
-        self._remember(name, HEADER)
-
-    def record(self, rrset: Rrset, rdata: bytes) -> None:
-        owner = self._name(rrset.owner, self._start + self.length)
-        at = self._start + self.length + len(owner) + 10
-        if rrset.type in (records.NS, records.CNAME):
-            packed = self._name(rdata, at)
-        elif rrset.type == records.SOA:
-            origin = rrset.owner
-            zone = self._name(origin, at)
-            assert len(zone) == 2
-            packed = b"\2ns\3dns" + zone + b"\x0ahostmaster" + zone + rdata[-20:]
-        else:
-            packed = rdata
-            if rrset.type == records.SRV:
-                # The target itself is not compressed (RFC 2782); an owner further on may point at it.
-                self._remember(rdata[6:], at + 6)
-        fixed = struct.pack("!HHIH", rrset.type, 1, rrset.ttl, len(packed))
-        self.pieces += (owner, fixed, packed)
-        self.length += len(owner) + 10 + len(packed)
-
-    def _name(self, name: Name, at: int) -> bytes:
-        position = 0
-        while name[position] and name[position:] not in self._offsets:
-            position += name[position] + 1
-        known = self._offsets.get(name[position:])
-        self._remember(name, at, position)
-        return name if known is None else name[:position] + struct.pack("!H", _POINTER | known)
-
-    def _remember(self, name: Name, at: int, until: int = names.MAX_NAME) -> None:
-        position = 0
-        while name[position] and position < until and at + position <= _MAX_POINTER:
-            self._offsets.setdefault(name[position:], at + position)
-            position += name[position] + 1
 
 
 def soa_record(name_end: int, soa: Rrset) -> bytes:

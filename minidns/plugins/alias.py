@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import dnslib
-
-from minidns.core import names, records
-from minidns.core.records import CNAME, Rrset
-from minidns.core.wire import HEADER, MalformedError, Question
+from minidns.core import records
+from minidns.core.packing import Packer
+from minidns.core.records import Rrset
+from minidns.core.wire import HEADER, Question
 from minidns.plugins.forward import message
 from minidns.plugins.forward.message import Message
+from minidns.plugins.forward.reading import Reader
 
 
 def target_of(chain: Sequence[Rrset], asked: Question) -> Question:
@@ -19,26 +19,32 @@ def target_of(chain: Sequence[Rrset], asked: Question) -> Question:
     return asked._replace(raw=name + asked.raw[-4:], name=name)
 
 
-def joined(chain: Sequence[Rrset], asked: Question, target: Question, answer: Message) -> Message:
+def joined(
+    chain: Sequence[Rrset],
+    asked: Question,
+    target: Question,
+    answer: Message,
+    age: int,
+    bounds: tuple[int, int],
+    room: int,
+) -> Message:
     """The answer to the client: its rcode is that of the target's (RFC 6604, 3). Raises MalformedError.
 
+    answer: what there is of the target, with `age` and `bounds` as `message.reply` takes them; they are applied here.
+    room: bytes that the client takes. Records are joined until there are more than that: such an answer is not sent.
     A target that nobody here may ask about leaves the aliases alone, and the rest to the client.
     """
-    packet = message.reply(answer, target._replace(edns=None), udp=False)
-    try:
-        record = dnslib.DNSRecord.parse(packet)
-        record.questions = [dnslib.DNSQuestion(_label(asked.raw[:-4]), asked.type, asked.class_)]
-        aliases = [
-            dnslib.RR(_label(rrset.owner), CNAME, 1, rrset.ttl, dnslib.CNAME(_label(rrset.rdata[0]))) for rrset in chain
-        ]
-        record.rr = aliases + record.rr
-        packed = bytes(record.pack())
-    except Exception as error:  # dnslib lets errors of many kinds through
-        raise MalformedError(str(error)) from error
-    whole = message.answer(packed, HEADER + len(asked.raw))
+    start = HEADER + len(asked.raw)
+    packer = Packer(asked.raw[:-4], start)
+    for rrset in chain:
+        packer.record(rrset.owner, rrset.type, rrset.ttl, rrset.rdata[0])
+    whole = bytes(HEADER) + target.raw + answer.body
+    for record, (_, ttl) in zip(
+        Reader(whole).records(HEADER + len(target.raw), sum(answer.counts)), answer.ttls, strict=True
+    ):
+        packer.record(record.owner, record.type, message.left(ttl, age, bounds), record.rdata, record.class_)
+        if start + packer.length > room:
+            break
     rcode = records.NOERROR if answer.rcode == records.REFUSED else answer.rcode
-    return Message(rcode, whole.counts, whole.body, whole.ttls, whole.ttl, answer.authentic)
-
-
-def _label(name: bytes) -> dnslib.DNSLabel:
-    return dnslib.DNSLabel(tuple(names.labels(name)))
+    counts = (len(chain) + answer.counts[0], *answer.counts[1:])
+    return Message(rcode, counts, b"".join(packer.pieces), authentic=answer.authentic)

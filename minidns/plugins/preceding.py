@@ -9,12 +9,13 @@ from collections.abc import Coroutine
 from typing import Any
 
 from minidns.config.settings import ServerBlock
+from minidns.core import records, wire
 from minidns.core.responder import Channel, Client, Elsewhere, Forward, Resolve, Respond
 from minidns.core.wire import HEADER, MalformedError
 from minidns.plugins.forward import message
 from minidns.plugins.forward.message import AA, RA
 from minidns.plugins.hosts import HostsFile
-from minidns.plugins.rewrite import Rewriter, Rewritten
+from minidns.plugins.rewrite import NoNameError, Rewriter, Rewritten
 
 
 class Preceding:
@@ -28,7 +29,10 @@ class Preceding:
 
     def respond(self, packet: bytes, channel: Channel) -> bytes | Forward | None:
         """The answer to a packet, None for silence, or what to forward."""
-        rewritten = self._rewriter.rewrite(packet) if self._rewriter else None
+        try:
+            rewritten = self._rewriter.rewrite(packet) if self._rewriter else None
+        except NoNameError as error:
+            return wire.error(packet, records.SERVFAIL, error.asked)
         asked = rewritten.packet if rewritten else packet
         answer = self._from_hosts(asked, channel.transport) or self._respond(asked, channel)
         if rewritten is None or answer is None:

@@ -13,8 +13,6 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import NamedTuple
 
-import msgspec
-
 from minidns.config.plugins.cache import Cache
 from minidns.config.plugins.forward import Forward
 from minidns.core import names, records, wire
@@ -114,12 +112,15 @@ class Resolver:
             target = alias.target_of(chain, asked) if chain else asked
             found = await self._find(target, udp=udp)
             if chain and found.answer.rcode != records.SERVFAIL:
-                body = message.aged(found.answer, found.age, found.bounds)
-                whole = alias.joined(chain, asked, target, msgspec.structs.replace(found.answer, body=body, ttls=()))
+                room = message.limit(asked, udp=udp)
+                whole = alias.joined(chain, asked, target, found.answer, found.age, found.bounds, room)
                 return message.reply(whole, asked, udp=udp, options=found.options)
             return message.reply(
                 found.answer, asked, udp=udp, age=found.age, bounds=found.bounds, options=found.options
             )
+        except MalformedError as error:
+            options = wire.ede(NETWORK_ERROR, f"the answer about the alias's target cannot be read: {error}")
+            return message.reply(FAILURE, asked, udp=udp, options=options)
         except Exception:
             log.exception("cannot forward %s", packet.hex())
             return message.reply(FAILURE, asked, udp=udp)

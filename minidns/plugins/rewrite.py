@@ -1,32 +1,97 @@
 """Names that clients ask for, changed into those that are answered, and back again in the answer.
 
 The client never sees the other name: its question comes back as it was asked, and the records of the answer belong to
-it as far as the rules say so. What passes here is packed anew with dnslib, which costs a millisecond for a hundred
-records.
+it as far as the rules say so.
+
+Rules speak of text, names are bytes. A name is matched as `_text` has it: each byte a character, so that nothing needs
+an escape and everything leads back to the same bytes; a dot within a label is a character that no rule can name.
 """
 
 from __future__ import annotations
 
-import logging
 import re
+import struct
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import dnslib
-
+from minidns.config.patterns import compiled
 from minidns.config.plugins.rewrite import Rewrite
 from minidns.core import names, records, wire
+from minidns.core.names import Name
+from minidns.core.packing import Packer
 from minidns.core.wire import HEADER, MalformedError, Question
 from minidns.plugins.forward import message
-from minidns.plugins.forward.message import TC
+from minidns.plugins.forward.message import AA, AD, RA, TC, Message
+from minidns.plugins.forward.reading import NAPTR, Reader, Record
 
-log = logging.getLogger(__name__)
+#: A dot within a label. The characters of `_text` are below 256 otherwise, so that no rule has this one either.
+_DOT = "\ue02e"
+#: The types whose data rules for values change, and the bytes in front of their first name: as in CoreDNS, and PTR.
+_VALUES = {records.NS: 0, records.CNAME: 0, records.SOA: 0, records.PTR: 0, records.MX: 2, records.SRV: 6, 39: 0}
+
+
+class NoNameError(Exception):
+    """The rules make something of a name that is none: a label or the whole would be too long or empty."""
+
+    def __init__(self, asked: Question) -> None:
+        super().__init__("rewritten to what is no name")
+        self.asked = asked
+
+
+class _Pair(NamedTuple):
+    """A regular expression and what is put in place of the name it matches."""
+
+    pattern: Any
+    replacement: str
+
+    def apply(self, text: str) -> str | None:
+        """The replacement with `{1}` and so on filled in, when the pattern is found anywhere in the name."""
+        match = self.pattern.search(text)
+        if match is None:
+            return None
+        name = re.sub(r"\{(\d+)\}", lambda group: match[int(group[1])] or "", self.replacement)
+        return name.removesuffix(".") + "."
+
+
+class _Rule(NamedTuple):
+    """A rule, its texts as `_text` has names."""
+
+    options: Rewrite
+    pattern: str
+    replacement: str
+    regex: _Pair | None
+    names: tuple[_Pair, ...]
+    values: tuple[_Pair, ...]
+
+    def forth(self, text: str) -> str | None:
+        """The name that the rule makes of a name, None when it does not match."""
+        pattern, replacement = self.pattern, self.replacement
+        match self.options.match:
+            case "exact":
+                return replacement if text == pattern else None
+            case "prefix":
+                return replacement + text.removeprefix(pattern) if text.startswith(pattern) else None
+            case "suffix":
+                return text.removesuffix(pattern) + replacement if text.endswith(pattern) else None
+            case "substring":
+                return text.replace(pattern, replacement) if pattern in text else None
+            case "regex":
+                return self.regex.apply(text) if self.regex else None
+
+    def back(self, text: str, before: str, after: str) -> str:
+        """A name of the answer as it was before the rule made `after` of `before`."""
+        auto, match = self.options.answer_auto, self.options.match
+        if text == after and (auto or match == "exact"):
+            return before
+        if auto and match == "suffix" and text.endswith(self.replacement):
+            return text.removesuffix(self.replacement) + self.pattern
+        return text
 
 
 class _Applied(NamedTuple):
     """A rule that matched, and the name before and after it."""
 
-    rule: Rewrite
+    rule: _Rule
     before: str
     after: str
 
@@ -40,109 +105,133 @@ class Rewritten(NamedTuple):
 
     def restore(self, answer: bytes, transport: str) -> bytes:
         """The answer to the client's own question. transport: "udp" or "tcp"."""
+        udp = transport == "udp"
         try:
-            record = dnslib.DNSRecord.parse(answer)
-            record.questions = [dnslib.DNSQuestion(_label(self.asked.raw[:-4]), self.asked.type, self.asked.class_)]
-            for rr in (*record.rr, *record.auth, *record.ar):
-                if rr.rtype != records.OPT:
-                    self._restore(rr)
-            packed = bytes(record.pack())
-        except Exception:  # dnslib lets errors of many kinds through
-            log.exception("cannot rewrite the answer %s", answer.hex())
-            return wire.error(self.packet, records.SERVFAIL, self.asked)
-        if len(packed) <= message.limit(self.asked, udp=transport == "udp"):
-            return packed
-        flags = int.from_bytes(packed[2:4], "big") | TC
-        return packed[:2] + flags.to_bytes(2, "big") + b"\0\1" + bytes(6) + self.asked.raw
+            flags, _, *counts = struct.unpack_from("!5H", answer, 2)
+            start = wire.skip_name(answer, HEADER, pointers=False) + 4
+            found = list(Reader(answer).records(start, sum(counts)))
+        except (MalformedError, IndexError, struct.error) as error:
+            options = wire.ede(0, f"the answer about the rewritten name cannot be read: {error}")
+            return message.reply(message.FAILURE, self.asked, udp=udp, options=options)
+        own, options, rcode = self.asked.raw[:-4], wire.NO_OPTIONS, flags & 15
+        packer, change = Packer(own, HEADER + len(own) + 4), _Change(self.applied, own)
+        for record in found:
+            if record.type == records.OPT:
+                options = struct.pack("!H", len(record.rdata)) + record.rdata
+                rcode |= (record.ttl >> 24) << 4
+                counts[2] -= 1
+            else:
+                owner, rdata = change.owner(record.owner), change.rdata(record)
+                packer.record(owner, record.type, record.ttl, rdata, record.class_)
+        whole = Message(rcode, (counts[0], counts[1], counts[2]), b"".join(packer.pieces))
+        return message.reply(whole, self.asked, udp=udp, options=options, flags=flags & (AA | TC | RA | AD))
 
-    def _restore(self, rr: dnslib.RR) -> None:
-        rr.rname = self._changed(rr.rname, lambda rule: rule.answer_names)
-        for field in ("label", "target"):
-            value = getattr(rr.rdata, field, None)
-            if isinstance(value, dnslib.DNSLabel):
-                setattr(rr.rdata, field, self._changed(value, lambda rule: rule.answer_values))
 
-    def _changed(
-        self, label: dnslib.DNSLabel, pairs_of: Callable[[Rewrite], tuple[tuple[str, str], ...]]
-    ) -> dnslib.DNSLabel:
-        old = text = str(label).lower()
-        for applied in reversed(self.applied):
-            text = _back(text, applied)
-            for pattern, replacement in pairs_of(applied.rule):
-                text = _by_regex(text, pattern, replacement) or text
+class _Change:
+    """Names of an answer, each worked out once."""
+
+    def __init__(self, applied: tuple[_Applied, ...], own: bytes) -> None:
+        self._applied = applied
+        self._own = own
+        self._owners: dict[bytes, bytes] = {}
+        self._values: dict[bytes, bytes] = {}
+
+    def owner(self, name: bytes) -> bytes:
+        found = self._owners.get(name)
+        if found is None:
+            found = self._owners[name] = self._changed(name, lambda rule: rule.names)
+        return found
+
+    def rdata(self, record: Record) -> bytes:
+        """The data of a record with the first name in it changed."""
+        if record.type == NAPTR:
+            start = 4
+            for _ in range(3):  # flags, services, regexp
+                start += record.rdata[start] + 1
+        elif record.type in _VALUES:
+            start = _VALUES[record.type]
+        else:
+            return record.rdata
+        end = wire.skip_name(record.rdata, start, pointers=False)
+        name = record.rdata[start:end]
+        found = self._values.get(name)
+        if found is None:
+            found = self._values[name] = self._changed(name, lambda rule: rule.values)
+        return record.rdata[:start] + found + record.rdata[end:]
+
+    def _changed(self, name: bytes, pairs_of: Callable[[_Rule], tuple[_Pair, ...]]) -> bytes:
+        old = text = _text(name.lower())
+        for applied in reversed(self._applied):
+            text = applied.rule.back(text, applied.before, applied.after)
+            for pair in pairs_of(applied.rule):
+                text = pair.apply(text) or text
         if text == old:
-            return label
-        if text == names.to_text(self.asked.name):
-            return _label(self.asked.raw[:-4])
-        return dnslib.DNSLabel(text)
+            return name
+        changed = _name(text)
+        if changed is None:
+            return name
+        return self._own if changed == self._own.lower() else changed
 
 
 class Rewriter:
     """The rewrite rules of a server block."""
 
     def __init__(self, rules: tuple[Rewrite, ...]) -> None:
-        self._rules = rules
+        self._rules = tuple(map(_rule, rules))
 
     def rewrite(self, packet: bytes) -> Rewritten | None:
-        """The packet under the name that the rules give it, None when no rule matches (or it is no question)."""
+        """The packet under the name that the rules give it, None when no rule matches (or it is no question).
+
+        Raises NoNameError when that is no name.
+        """
         try:
             asked = message.question(packet)
         except MalformedError:
             return None
-        applied, text = [], names.to_text(asked.name)
+        applied, text = [], _text(asked.name)
         for rule in self._rules:
-            after = _forth(text, rule)
+            after = rule.forth(text)
             if after is None:
                 continue
             applied.append(_Applied(rule, text, after))
             text = after
-            if rule.stop:
+            if rule.options.stop:
                 break
         if not applied:
             return None
-        try:
-            name = names.from_text(text)
-        except ValueError as error:
-            log.warning("rewrite: %s", error)
-            return None
+        name = _name(text)
+        if name is None:
+            raise NoNameError(asked)
         rest = packet[HEADER + len(asked.raw) :]
         return Rewritten(packet[:HEADER] + name + asked.raw[-4:] + rest, asked, tuple(applied))
 
 
-def _forth(text: str, rule: Rewrite) -> str | None:
-    """The name that a rule makes of a name, None when it does not match."""
-    pattern, replacement = rule.pattern, rule.replacement
-    match rule.match:
-        case "exact":
-            return replacement if text == pattern else None
-        case "prefix":
-            return replacement + text.removeprefix(pattern) if text.startswith(pattern) else None
-        case "suffix":
-            return text.removesuffix(pattern) + replacement if text.endswith(pattern) else None
-        case "substring":
-            return text.replace(pattern, replacement) if pattern in text else None
-        case "regex":
-            return _by_regex(text, pattern, replacement)
+def _rule(options: Rewrite) -> _Rule:
+    pattern, replacement = _bytewise(options.pattern), _bytewise(options.replacement)
+    regex = _pair(options.pattern, options.replacement) if options.match == "regex" else None
+    pairs = (tuple(_pair(*pair) for pair in some) for some in (options.answer_names, options.answer_values))
+    return _Rule(options, pattern, replacement, regex, *pairs)
 
 
-def _by_regex(text: str, pattern: str, replacement: str) -> str | None:
-    """The replacement with `{1}` and so on filled in, when the pattern is found anywhere in the name."""
-    match = re.search(pattern, text)
-    if match is None:
+def _pair(pattern: str, replacement: str) -> _Pair:
+    return _Pair(compiled(pattern.encode().decode("latin-1")), _bytewise(replacement))
+
+
+def _bytewise(text: str) -> str:
+    """Text of a rule as `_text` has names: a character for each byte, letters of DNS in lower case."""
+    return text.encode().lower().decode("latin-1")
+
+
+def _text(name: Name) -> str:
+    return "".join(label.decode("latin-1").replace(".", _DOT) + "." for label in names.labels(name)) or "."
+
+
+def _name(text: str) -> Name | None:
+    """The name of a text; None when it is none (RFC 1035, 2.3.4)."""
+    found = [label.replace(_DOT, ".").encode("latin-1") for label in text.removesuffix(".").split(".")]
+    if found == [b""]:
+        return names.ROOT
+    if not all(0 < len(label) <= names.MAX_LABEL for label in found):
         return None
-    name = re.sub(r"\{(\d+)\}", lambda group: match[int(group[1])] or "", replacement)
-    return name.lower().removesuffix(".") + "."
-
-
-def _back(text: str, applied: _Applied) -> str:
-    """A name of the answer as it was before the rule."""
-    rule = applied.rule
-    if text == applied.after and (rule.answer_auto or rule.match == "exact"):
-        return applied.before
-    if rule.answer_auto and rule.match == "suffix" and text.endswith(rule.replacement):
-        return text.removesuffix(rule.replacement) + rule.pattern
-    return text
-
-
-def _label(name: bytes) -> dnslib.DNSLabel:
-    return dnslib.DNSLabel(tuple(names.labels(name)))
+    name = b"".join(bytes((len(label),)) + label for label in found) + names.ROOT
+    return name if len(name) <= names.MAX_NAME else None

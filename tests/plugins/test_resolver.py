@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
@@ -12,11 +13,14 @@ import dns.flags
 import dns.message
 import dns.rcode
 import dns.rdatatype
+import msgspec
 import pytest
 
 from minidns.config.settings import Cache, CacheClass, Forward, Policy, Upstream
 from minidns.core import names
 from minidns.core.records import CNAME, Rrset
+from minidns.plugins.cache import Key
+from minidns.plugins.forward import message
 from minidns.plugins.loop import LoopProbe
 from minidns.plugins.resolver import Resolver
 from tests.support.neighbours import Scripted, answer_to, free_port, knot, scripted
@@ -420,6 +424,117 @@ async def test_alias_whose_target_has_nothing(port: int, target: str, rcode: str
     packet = query("ext.local.", use_edns=0)
     answer = dns.message.from_wire(await resolver(port).resolve_alias(packet, chain("ext.local.", target), "udp"))
     assert (dns.rcode.to_text(answer.rcode()), len(answer.answer)) == (rcode, answers)
+
+
+@pytest.mark.parametrize(
+    ("type_", "rdata"),
+    [
+        ("CNAME", b"\3a\xffb\4test\0"),
+        ("HTTPS", b"\0\1\0\0\1\0\1\xff"),
+        ("HTTPS", b""),
+        ("TYPE65300", b"\xc0\x0c"),
+        ("TXT", b"\xff"),
+    ],
+)
+async def test_alias_whose_target_has_odd_data(type_: str, rdata: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """What it means is for the client to say."""
+    number = dns.rdatatype.from_text(type_)
+
+    def odd(packet: bytes, _: str) -> list[bytes]:
+        answer = answer_to(packet, "none.test. 5 A 192.0.2.1")
+        start = len(packet) - 11
+        name = b"\2\xff\xfe\4test\0"
+        return [answer[:start] + name + struct.pack("!HHIH", number, 1, 5, len(rdata)) + rdata + packet[start:]]
+
+    async with scripted(odd) as upstream:
+        asked = resolver(upstream.port)
+        packet = query("ext.local.", type_, use_edns=0)
+        answer = await asked.resolve_alias(packet, chain("ext.local.", "out.test."), "udp")
+        assert answer[3] & 15 == 0
+        assert int.from_bytes(answer[6:8], "big") == 2
+        assert rdata.removesuffix(b"\4test\0") in answer[:-11]
+        assert b"\2\xff\xfe\xc0" in answer
+        assert "Traceback" not in caplog.text
+        assert not caplog.records
+
+
+async def test_alias_whose_target_is_answered_with_nonsense(caplog: pytest.LogCaptureFixture) -> None:
+    def forward(packet: bytes, _: str) -> list[bytes]:
+        answer, start = answer_to(packet, "none.test. 5 A 192.0.2.1"), len(packet) - 11
+        return [answer[:start] + b"\xff\xff\0\1\0\1\0\0\0\5\0\4\1\2\3\4" + packet[start:]]
+
+    async with scripted(forward) as upstream:
+        asked = resolver(upstream.port)
+        packet = query("ext.local.", use_edns=0)
+        answer = dns.message.from_wire(await asked.resolve_alias(packet, chain("ext.local.", "out.test."), "udp"))
+        assert dns.rcode.to_text(answer.rcode()) == "SERVFAIL"
+        (option,) = answer.options
+        assert isinstance(option, dns.edns.EDEOption)
+        assert option.text == "the answer about the alias's target cannot be read: a pointer does not lead back"
+        assert not caplog.records
+
+
+MANY = [f"out.test. 300 A 10.{number >> 8}.{number & 255}.1" for number in range(3000)]
+
+
+class Counted(tuple[tuple[int, int], ...]):
+    """Places of TTLs that count how often one is looked at."""
+
+    looks = 0
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        for place in super().__iter__():
+            Counted.looks += 1
+            yield place
+
+
+@pytest.mark.parametrize("alias", [False, True])
+async def test_an_answer_that_is_cut_costs_what_is_sent(alias: bool) -> None:
+    """A large answer is not aged, nor joined to an alias, only to be left out."""
+    upstream = resolver(1, cache=Cache())
+    assert upstream.cache is not None
+    asked = message.question(query("out.test."))
+    whole = message.answer(answer_to(query("out.test.", use_edns=False), *MANY), 12 + len(asked.raw))
+    Counted.looks = 0
+    key = Key(asked.name, 1, 1, False, False)
+    upstream.cache.put(key, msgspec.structs.replace(whole, ttls=Counted(whole.ttls)), 1000.0)
+    for transport, most in (("udp", 80), ("tcp", 4000)):
+        Counted.looks = 0
+        if alias:
+            packet = query("ext.local.", use_edns=0, payload=4096)
+            answer = await upstream.resolve_alias(packet, chain("ext.local.", "out.test."), transport)
+        else:
+            answer = upstream.cached(query("out.test.", use_edns=0, payload=4096), transport) or b""
+        found = dns.message.from_wire(answer)
+        assert bool(found.flags & dns.flags.TC) is (transport == "udp")
+        assert len([1 for rrset in found.answer for _ in rrset]) == (0 if transport == "udp" else 3000 + alias)
+        assert Counted.looks < most
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_alias_with_a_large_answer_is_whole_over_tcp(transport: str) -> None:
+    records = [f"out.test. 300 MX 5 {'t' * 50}{number}.zone{number}.test." for number in range(500)]
+
+    async with scripted(lambda packet, how: [large(packet, records, how)]) as upstream:
+        asked = resolver(upstream.port)
+        packet = query("ext.local.", "MX", use_edns=0)
+        answer = await asked.resolve_alias(packet, chain("ext.local.", "out.test."), transport)
+        found = dns.message.from_wire(answer)
+        asked.close()
+        assert bool(found.flags & dns.flags.TC) is (transport == "udp")
+        if transport == "tcp":
+            assert len(answer) > 0x4000
+            assert {str(rdata) for rdata in found.answer[1]} == {record.split(maxsplit=3)[3] for record in records}
+
+
+def large(packet: bytes, records: list[str], transport: str) -> bytes:
+    """All records over TCP, none over UDP."""
+    answer = dns.message.from_wire(answer_to(packet))
+    if transport == "udp":
+        answer.flags |= dns.flags.TC
+    else:
+        answer.answer = dns.message.from_text("\n".join((";ANSWER", *records))).answer
+    return answer.to_wire(max_size=65535)
 
 
 async def test_alias_to_a_name_that_no_forward_serves_stands_alone() -> None:

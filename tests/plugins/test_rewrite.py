@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minidns.config.settings import Rewrite
-from minidns.plugins.rewrite import Rewriter
+from minidns.plugins.rewrite import NoNameError, Rewriter
 from tests.support.neighbours import answer_to
 
 
@@ -70,8 +70,60 @@ def test_rules_end_at_the_first_match_unless_told_to_go_on() -> None:
     assert rewritten_name("b.", first, second) == "c."
 
 
-def test_new_name_that_is_none_leaves_the_question_alone() -> None:
-    assert rewritten_name("a.b.", rule("substring", "a", "x" * 64)) is None
+@pytest.mark.parametrize("made", ["x" * 64, "..", ".".join(["x" * 60] * 5)])
+def test_new_name_that_is_none(made: str) -> None:
+    with pytest.raises(NoNameError):
+        rewritten_name("a.b.", rule("substring", "a", made))
+
+
+ODD = (
+    b"\3a.b\4test\0", b"\3a@b\4test\0", b"\3a b\4test\0", b'\3a"b\4test\0', b"\3a\\b\4test\0", b"\3a\xffb\4test\0",
+    b"\5\xc3\x84\0\x80.\4test\0", b"\1.\4test\0",
+)  # fmt: skip
+
+
+def question_of(name: bytes) -> bytes:
+    return b"\0\1\1\0\0\1\0\0\0\0\0\0" + name + b"\0\1\0\1"
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize(
+    "rule",
+    [
+        rule("suffix", ".test.", ".b.", answer_auto=True),
+        rule("substring", "test", "b"),
+        rule("regex", r"(.*)\.test\.", "{1}.b.", answer_names=((r"(.*)\.b\.", "{1}.test."),)),
+    ],
+)
+def test_any_bytes_of_a_label_are_asked_as_they_came(rule: Rewrite, name: bytes) -> None:
+    found = Rewriter((rule,)).rewrite(question_of(name))
+    assert found is not None
+    new = name[:-6] + b"\1b\0"
+    assert found.packet == question_of(new)
+    answer = found.packet[:2] + b"\x84\0\0\1\0\1\0\0\0\0" + question_of(new)[12:] + new
+    restored = found.restore(answer + b"\0\1\0\1\0\0\0\5\0\4\xc0\0\2\1", "udp")
+    assert restored[12:].startswith(name + b"\0\1\0\1")
+    owner = dns.message.from_wire(restored).answer[0].name.to_wire()
+    assert owner == (new if rule.match == "substring" else name)
+
+
+def test_a_dot_within_a_label_is_no_end_of_one() -> None:
+    """`a\\.x.b.` is not below `x.b.`."""
+    for match, pattern in (("suffix", ".x.b."), ("regex", r"a\.x"), ("substring", "a.x"), ("exact", "a.x.b.")):
+        assert Rewriter((rule(match, pattern, "c."),)).rewrite(question_of(b"\3a.x\1b\0")) is None
+
+
+@given(st.lists(st.binary(min_size=1, max_size=20), max_size=8))
+def test_every_name_survives_the_way_to_text_and_back(labels: list[bytes]) -> None:
+    name = b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
+    found = Rewriter((rule("suffix", ".", ".", answer_auto=True),)).rewrite(question_of(name))
+    assert found is not None
+    assert found.packet == question_of(name.lower())
+
+
+def test_time_of_a_regular_expression_is_linear() -> None:
+    """A pattern that takes a backtracking engine 2 to the power of 60 steps; 26 letters took it seconds."""
+    assert rewritten_name("a" * 60 + ".test.", rule("regex", r"^(a+)+b\.test\.$", "c.")) is None
 
 
 def restored(name: str, rules: list[Rewrite], *records: str, transport: str = "udp", **options: Any) -> Any:
@@ -151,6 +203,37 @@ def test_answer_that_cannot_be_read_is_servfail() -> None:
     assert found is not None
     message = dns.message.from_wire(found.restore(b"nonsense", "udp"))
     assert (message.rcode(), str(message.question[0].name)) == (2, "a.example.")
+
+
+def test_large_answers_are_whole() -> None:
+    """Compression reaches 16,383 bytes; beyond, names are written out."""
+    records = [f"{'t' * 50}{number}.zone{number}.b. 5 A 192.0.2.1" for number in range(500)]
+    message = restored("x.a.", [rule("suffix", ".a.", ".b.", answer_auto=True)], *records, transport="tcp")
+    assert len(message.to_wire()) > 0x4000
+    assert {str(rrset.name) for rrset in message.answer} == {
+        f"{'t' * 50}{number}.zone{number}.a." for number in range(500)
+    }
+
+
+def test_every_kind_of_name_in_data() -> None:
+    message = restored(
+        "x.a.",
+        [rule("suffix", ".a.", ".b.", answer_auto=True)],
+        "x.b. 5 NS n.b.",
+        'x.b. 5 NAPTR 1 2 "s" "http" "" n.b.',
+        "x.b. 5 SOA n.b. h.b. 1 2 3 4 5",
+        "x.b. 5 DNAME n.b.",
+        "x.b. 5 HTTPS 1 n.b. alpn=h2 port=8443",
+        "x.b. 5 TYPE65300 \\# 3 010203",
+    )
+    assert lines(message) == [
+        "x.a. 5 IN NS n.a.",
+        'x.a. 5 IN NAPTR 1 2 "s" "http" "" n.a.',
+        "x.a. 5 IN SOA n.a. h.b. 1 2 3 4 5",
+        "x.a. 5 IN DNAME n.a.",
+        'x.a. 5 IN HTTPS 1 n.b. alpn="h2" port="8443"',
+        "x.a. 5 IN TYPE65300 \\# 3 010203",
+    ]
 
 
 @given(st.binary(max_size=60))

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from minidns.config.patterns import compiled
 from minidns.config.values import ConfigError, zone_name
 
 RewriteMatch = Literal["exact", "prefix", "suffix", "substring", "regex"]
@@ -40,10 +41,7 @@ class Rewrite:
         if self.match == "regex":
             rules.append((self.pattern, self.replacement))
         for pattern, replacement in rules:
-            try:
-                groups = re.compile(pattern).groups
-            except (re.error, RecursionError, OverflowError) as error:
-                raise ConfigError(f"{pattern!r} is not a regular expression: {error}") from None
+            groups = compiled(pattern).groups
             for group in re.findall(r"\{(\d+)\}", replacement):
                 if int(group[:9]) > groups:
                     raise ConfigError(f"{{{group}}} in {replacement!r}: {pattern!r} has {groups} groups")

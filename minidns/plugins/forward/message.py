@@ -12,11 +12,12 @@ import struct
 from collections.abc import Sequence
 from typing import Literal
 
-import dnslib
 import msgspec
 
 from minidns.core import records, wire
+from minidns.core.packing import Packer
 from minidns.core.wire import HEADER, OPT_SIZE, MalformedError, Question
+from minidns.plugins.forward.reading import Reader
 
 QR, AA, TC, RD, RA, AD, CD, DO = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010, 0x8000
 #: TTLs with the highest bit set are taken as 0 (RFC 2181, 8).
@@ -108,7 +109,7 @@ def _answer(packet: bytes, start: int) -> Message:
             raise MalformedError("a record goes beyond the end of the packet")
         if type_ == records.OPT:
             if following < len(packet):
-                return _answer(_opt_last(packet), start)
+                return _answer(_opt_last(packet, start), start)
             rcode, end = rcode | (ttl >> 24) << 4, position
         else:
             ttl = ttl if ttl <= _MAX_TTL else 0
@@ -133,18 +134,18 @@ def _is_name(name: bytes) -> bool:
         return False
 
 
-def _opt_last(packet: bytes) -> bytes:
+def _opt_last(packet: bytes, start: int) -> bytes:
     """The packet with its OPT record moved to its end: rare, so it is packed anew."""
-    try:
-        message = dnslib.DNSRecord.parse(packet)
-        message.ar.sort(key=lambda record: record.rtype == records.OPT)
-        packed = bytes(message.pack())
-    except Exception as error:  # dnslib lets errors of many kinds through
-        raise MalformedError(str(error)) from error
-    sections = (*message.rr, *message.auth, *message.ar)
-    if sum(record.rtype == records.OPT for record in sections) > 1 or sections[-1].rtype != records.OPT:
+    counts = struct.unpack_from("!3H", packet, 6)
+    found = list(Reader(packet).records(start, sum(counts)))
+    opts = [number for number, record in enumerate(found) if record.type == records.OPT]
+    if len(opts) > 1 or opts[0] < counts[0] + counts[1]:
         raise MalformedError("OPT records out of place")
-    return packed
+    found.append(found.pop(opts[0]))
+    packer = Packer(packet[HEADER : start - 4], start)
+    for record in found:
+        packer.record(record.owner, record.type, record.ttl, record.rdata, record.class_)
+    return b"".join((packet[:start], *packer.pieces))
 
 
 def reply(
@@ -164,19 +165,6 @@ def reply(
         question and answer.
     What does not fit a UDP client is left out as a whole, with TC (RFC 2181, 9): the client asks again over TCP.
     """
-    body = aged(message, age, bounds) if message.ttls else message.body
-    return _compose(message, asked, body, udp=udp, options=options, flags=flags)
-
-
-def aged(message: Message, age: int, bounds: tuple[int, int]) -> bytes:
-    """The body with its TTLs brought within bounds and counted down by `age` seconds."""
-    body, (low, high) = bytearray(message.body), bounds
-    for position, ttl in message.ttls:
-        struct.pack_into("!I", body, position, max(0, min(max(ttl, low), high) - age))
-    return bytes(body)
-
-
-def _compose(message: Message, asked: Question, body: bytes, *, udp: bool, options: bytes, flags: int) -> bytes:
     rcode, edns = message.rcode, asked.edns
     wants_ad = asked.flags & AD or (edns is not None and edns.do)
     flags |= QR | (asked.flags & (RD | CD)) | (AD if message.authentic and wants_ad else 0)
@@ -186,7 +174,9 @@ def _compose(message: Message, asked: Question, body: bytes, *, udp: bool, optio
     elif rcode > 15:
         rcode = records.SERVFAIL
     counts = message.counts
-    if HEADER + len(asked.raw) + len(body) + len(opt) > limit(asked, udp=udp):
+    if HEADER + len(asked.raw) + len(message.body) + len(opt) <= limit(asked, udp=udp):
+        body = _aged(message, age, bounds)
+    else:
         flags, counts, body = flags | (TC if udp else 0), (0, 0, 0), b""
         if not udp:
             rcode = records.SERVFAIL
@@ -194,6 +184,20 @@ def _compose(message: Message, asked: Question, body: bytes, *, udp: bool, optio
             opt = opt[: OPT_SIZE - 2] + wire.NO_OPTIONS
     head = struct.pack("!5H", flags | (rcode & 15), 1, counts[0], counts[1], counts[2] + (edns is not None))
     return b"".join((asked.id, head, asked.raw, body, opt))
+
+
+def left(ttl: int, age: int, bounds: tuple[int, int]) -> int:
+    """A TTL brought within bounds and counted down by `age` seconds."""
+    return max(0, min(max(ttl, bounds[0]), bounds[1]) - age)
+
+
+def _aged(message: Message, age: int, bounds: tuple[int, int]) -> bytes:
+    if not message.ttls:
+        return message.body
+    body = bytearray(message.body)
+    for position, ttl in message.ttls:
+        struct.pack_into("!I", body, position, left(ttl, age, bounds))
+    return bytes(body)
 
 
 def limit(asked: Question, *, udp: bool) -> int:
