@@ -11,7 +11,7 @@ from minidns.config.values import Listen
 from minidns.core.responder import Channel, Observe, Resolve, Respond
 from minidns.metrics import Timing
 from minidns.server import tcp, udp
-from minidns.server.tcp import TcpServer
+from minidns.server.tcp import TcpListener, TcpServer
 from minidns.server.udp import UdpServer
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Listening:
         self._listen = listen
         self._shared = shared
         self._sockets: list[tuple[socket.socket, socket.socket, str]] = []
-        self._servers: list[UdpServer | TcpServer] = []
+        self._servers: list[UdpServer | TcpListener] = []
         self.timings = {"udp": Timing(), "tcp": Timing()}
         self.port = listen.port
 
@@ -50,16 +50,22 @@ class Listening:
                 if self._listen.port or error.errno != errno.EADDRINUSE or attempt == _TRIES - 1:
                     raise OSError(error.errno, f"cannot listen on {self._listen}: {error.strerror}") from error
 
-    async def start(
-        self, respond: Respond, resolve: Resolve, channel: MakeChannel, observe: Observe | None = None
+    def start(
+        self,
+        respond: Respond,
+        resolve: Resolve,
+        channel: MakeChannel,
+        tcp_server: TcpServer,
+        observe: Observe | None = None,
     ) -> None:
-        """Answer from now on."""
+        """Answer from now on. tcp_server: what TCP connections share with those of other addresses."""
         for udp_socket, tcp_socket, family in self._sockets:
             server = UdpServer(udp_socket, channel("udp", family), respond, resolve, self.timings["udp"], observe)
             server.start()
-            tcp_server = TcpServer(channel("tcp", family), respond, resolve, self.timings["tcp"], observe=observe)
-            await tcp_server.start(tcp_socket)
-            self._servers += (server, tcp_server)
+            listener = tcp_server.listen(
+                tcp_socket, channel("tcp", family), respond, resolve, self.timings["tcp"], observe
+            )
+            self._servers += (server, listener)
 
     async def stop(self) -> None:
         """Answer what has arrived, then close."""

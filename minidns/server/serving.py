@@ -11,6 +11,7 @@ from minidns.core.responder import Channel
 from minidns.front import Front
 from minidns.metrics import Report, Timing
 from minidns.server.listening import Listening, MakeChannel
+from minidns.server.tcp import TcpServer
 from minidns.site import Site
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ class Serving:
         self.site = site
         self._opened = opened or {}
         self._listening: dict[Listen, Listening] = {}
+        self._tcp = TcpServer()
         self._channels: list[tuple[str, Channel]] = []
         self._timings: list[tuple[str, dict[str, Timing]]] = []
 
@@ -33,7 +35,7 @@ class Serving:
         """Open every socket and answer. Raises OSError, naming the address, with every socket closed again."""
         try:
             for listen, front in self.site.by_address().items():
-                self._listening[listen] = await self._listen(listen, front)
+                self._listening[listen] = self._listen(listen, front)
         except OSError:
             await self.stop()
             raise
@@ -47,7 +49,7 @@ class Serving:
         added: dict[Listen, Listening] = {}
         try:
             for listen in fronts.keys() - self._listening.keys():
-                added[listen] = await self._listen(listen, fronts[listen])
+                added[listen] = self._listen(listen, fronts[listen])
         except OSError:
             for listening in added.values():
                 await listening.stop()
@@ -107,13 +109,14 @@ class Serving:
                     report.gauges["coredns_cache_entries", (*labels, ("type", kind))] = count
         return report
 
-    async def _listen(self, listen: Listen, front: Front) -> Listening:
+    def _listen(self, listen: Listen, front: Front) -> Listening:
         listening = self._opened.get(listen) or Listening(listen)
         if listen not in self._opened:
             listening.open()
         server = f"dns://{listen}"
         self._timings.append((server, listening.timings))
-        await listening.start(front.respond, front.resolve, self._counted(server, front.channel), front.observe)
+        channel = self._counted(server, front.channel)
+        listening.start(front.respond, front.resolve, channel, self._tcp, front.observe)
         return listening
 
     def _counted(self, server: str, channel: MakeChannel) -> MakeChannel:

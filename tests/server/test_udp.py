@@ -203,8 +203,8 @@ async def test_a_flood_leaves_tcp_and_timers_their_turn() -> None:
     """Between two batches everybody else is served: counted, not timed."""
     packets = BATCH * 6  # a receive buffer of the kernel's default size holds 500
     async with serving(start=False) as some:
-        tcp = TcpServer(some.responder.channel("tcp", "1"), some.responder.respond, Upstream().resolve, Timing())
-        await tcp.start(bind("127.0.0.1", 0, socket.AF_INET, shared=False))
+        sock, channel = bind("127.0.0.1", 0, socket.AF_INET, shared=False), some.responder.channel("tcp", "1")
+        tcp = TcpServer().listen(sock, channel, some.responder.respond, Upstream().resolve, Timing())
         reader, writer = await asyncio.open_connection("127.0.0.1", tcp.port)
         turns: list[int] = []
         loop = asyncio.get_running_loop()
