@@ -15,10 +15,13 @@ from minidns.config.settings import ServerBlock
 from minidns.core import names, records, wire
 from minidns.core.responder import Channel, Client, Elsewhere, Forward, Observe, Resolve, Respond, Responder
 from minidns.core.zone import Zone
+from minidns.plugins import whoami
+from minidns.plugins.chain import Chain
+from minidns.plugins.forward.message import RA
 from minidns.plugins.log import Exchange, QueryLog
 from minidns.plugins.loop import LoopProbe
-from minidns.plugins.preceding import Preceding
 from minidns.plugins.resolver import Resolver
+from minidns.plugins.stages import stages
 
 log = logging.getLogger(__name__)
 queries = logging.getLogger("minidns.queries")
@@ -58,9 +61,10 @@ class BlockFront:
         self.responders = tuple(self._responders())
         self._log = QueryLog(block.logs)
         zones_respond = self.responders[0].respond if len(self.responders) == 1 else self._respond
-        preceding = Preceding(block, zones_respond, self._resolve) if block.rewrites or block.hosts else None
+        preceding = stages(block)
+        chain = Chain(preceding, zones_respond, self._resolve) if preceding else None
         self._answers: tuple[Respond, Resolve] = (
-            (guarded(preceding.respond), preceding.resolve) if preceding else (zones_respond, self._resolve)
+            (guarded(chain.respond), chain.resolve) if chain else (zones_respond, self._resolve)
         )
 
     @property
@@ -78,13 +82,16 @@ class BlockFront:
             log.exception("cannot resolve %s", packet.hex())
             return wire.error(packet, records.SERVFAIL, forward.question)
 
-    def _resolve(self, packet: bytes, forward: Forward, channel: Channel, _: Client) -> Elsewhere:
-        if self.resolver is None:
+    def _resolve(self, packet: bytes, forward: Forward, channel: Channel, client: Client) -> Elsewhere:
+        resolver = self.resolver
+        if self.block.whoami and not (resolver and resolver.serves(forward.question.name)):
+            return whoami.answer(forward.question, channel, client, RA if resolver else 0)
+        if resolver is None:
             return wire.error(packet, records.REFUSED, forward.question)
         if forward.alias:
-            return self.resolver.resolve_alias(packet, forward.alias.answer, channel.transport)
-        cached = self.resolver.cached(packet, channel.transport)
-        return cached or self.resolver.resolve(packet, channel.transport)
+            return resolver.resolve_alias(packet, forward.alias.answer, channel.transport)
+        cached = resolver.cached(packet, channel.transport)
+        return cached or resolver.resolve(packet, channel.transport)
 
     def channel(self, transport: str, family: str) -> Channel:
         channel = Channel(transport, family)
@@ -107,13 +114,14 @@ class BlockFront:
 
     def _responders(self) -> Iterator[Responder]:
         kubernetes = self.block.kubernetes
-        forwards = self.resolver is not None
+        recursion = self.resolver is not None
+        forwards = recursion or self.block.whoami
         last = len(self.zones) - 1
         for index, zone in enumerate(self.zones):
             yield Responder(
                 zone,
                 forwards=forwards or index < last,
-                recursion=forwards,
+                recursion=recursion,
                 fallthrough=tuple(map(names.from_text, kubernetes.fallthrough)) if kubernetes and forwards else (),
                 explain=kubernetes is None or kubernetes.ede,
             )

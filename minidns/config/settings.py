@@ -11,11 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from minidns.config.plugins.acl import Acl
 from minidns.config.plugins.cache import Cache, CacheClass
+from minidns.config.plugins.chaos import Chaos
 from minidns.config.plugins.forward import Forward, Policy, Upstream
 from minidns.config.plugins.hosts import Hosts
 from minidns.config.plugins.log import Log
 from minidns.config.plugins.rewrite import Rewrite
+from minidns.config.plugins.template import Template
 from minidns.config.values import ConfigError, Listen, Network, ZoneName, network, zone_name
 from minidns.core.schema import PodMode
 
@@ -153,10 +156,12 @@ class ServerBlock:
     """What is answered for names below `zones` on the addresses of `listen`.
 
     Among blocks that share an address the one with the longest matching zone answers. Whatever order they
-    were written in, a question meets the plugins in this one: log, cache, rewrite, hosts, kubernetes, forward
-    (CoreDNS's order); of `forwards` the first whose zone matches. Without any match the answer is REFUSED.
+    were written in, a question meets the plugins in that of `minidns.config.plugins.coredns`; of `forwards` the
+    first whose zone matches. Without any match the answer is REFUSED.
     `loop`: at start, find out whether the block's upstreams lead back here. `errors`: log answers that
-    failed. `without_effect`: plugins that are about CoreDNS's own process.
+    failed. `nsid`: the text that answers with the option of that name (RFC 5001). `bufsize`: the most bytes of a UDP
+    answer. `any`: questions for ANY are answered with a word about RFC 8482. `whoami`: what nobody else answers is
+    told who asks. `without_effect`: plugins that are about CoreDNS's own process.
     """
 
     zones: tuple[ZoneName, ...] = (".",)
@@ -169,6 +174,13 @@ class ServerBlock:
     logs: tuple[Log, ...] = ()
     errors: bool = False
     loop: bool = False
+    nsid: str | None = None
+    bufsize: int | None = None
+    acls: tuple[Acl, ...] = ()
+    any: bool = False
+    chaos: Chaos | None = None
+    templates: tuple[Template, ...] = ()
+    whoami: bool = False
     without_effect: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

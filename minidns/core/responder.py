@@ -49,10 +49,12 @@ class Forward(NamedTuple):
     """The question of a packet is for somebody else to answer.
 
     alias: the answer so far, when that is a chain of aliases that leads out of the zone.
+    chained: plugins that come before the zone have not seen it yet.
     """
 
     question: Question
     alias: Answer | None = None
+    chained: bool = False
 
 
 class Channel:

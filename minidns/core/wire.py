@@ -76,7 +76,7 @@ class Profile(msgspec.Struct, frozen=True, gc=False):
     variant: which of a Ready's heads.
     room: size limit less the OPT record with its options and the type and class of a question: where the name ends in
         the packet plus the size of the answer may be at most this.
-    opt: the OPT record up to its options; b"" for a client without EDNS.
+    opt: the OPT record up to its options, with the client's own size as CoreDNS has it; b"" for one without EDNS.
     options: what follows when the answer has no options of its own.
     """
 
@@ -120,7 +120,7 @@ def profile(flags: int, edns: Edns | None, limit: int, options: bytes = NO_OPTIO
         size = PLAIN_SIZE if limit == UDP_SIZE else limit
         return Profile(variant, size - 5, b"", b"")
     size = limit if limit > UDP_SIZE else max(PLAIN_SIZE, min(edns.size, limit))
-    opt = struct.pack("!BHHHH", 0, records.OPT, UDP_SIZE, 0, _DO if edns.do else 0)
+    opt = struct.pack("!BHHHH", 0, records.OPT, edns.size, 0, _DO if edns.do else 0)
     return Profile(variant, size - 5 - OPT_SIZE - (len(options) - len(NO_OPTIONS)), opt, options)
 
 
@@ -213,7 +213,7 @@ def error(packet: bytes, rcode: int, question: Question | None = None) -> bytes:
     if edns is None:
         return head + raw
     extended = (rcode >> 4) << 24
-    return head + raw + struct.pack("!BHHIH", 0, records.OPT, UDP_SIZE, extended | (_DO if edns.do else 0), 0)
+    return head + raw + struct.pack("!BHHIH", 0, records.OPT, edns.size, extended | (_DO if edns.do else 0), 0)
 
 
 def ede(code: int, text: str) -> bytes:

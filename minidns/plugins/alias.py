@@ -39,12 +39,12 @@ def joined(
     for rrset in chain:
         packer.record(rrset.owner, rrset.type, rrset.ttl, rrset.rdata[0])
     whole = bytes(HEADER) + target.raw + answer.body
-    for record, (_, ttl) in zip(
-        Reader(whole).records(HEADER + len(target.raw), sum(answer.counts)), answer.ttls, strict=True
-    ):
-        packer.record(record.owner, record.type, message.left(ttl, age, bounds), record.rdata, record.class_)
+    for number, record in enumerate(Reader(whole).records(HEADER + len(target.raw), sum(answer.counts))):
+        ttl = message.left(answer.ttls[number][1], age, bounds) if answer.ttls else record.ttl
+        packer.record(record.owner, record.type, ttl, record.rdata, record.class_)
         if start + packer.length > room:
             break
     rcode = records.NOERROR if answer.rcode == records.REFUSED else answer.rcode
     counts = (len(chain) + answer.counts[0], *answer.counts[1:])
-    return Message(rcode, counts, b"".join(packer.pieces), authentic=answer.authentic)
+    # AA speaks of the first name of the answer (RFC 1035, 4.1.1), and that is the zone's.
+    return Message(rcode, counts, b"".join(packer.pieces), authentic=answer.authentic, authoritative=True)

@@ -14,6 +14,10 @@ from minidns.config.values import ConfigError, HostsLine, hosts_line
 from minidns.core import names
 from minidns.core.names import Name, is_below
 from minidns.core.records import AAAA, NOERROR, NXDOMAIN, PTR, A
+from minidns.core.responder import Channel, Elsewhere
+from minidns.core.wire import HEADER
+from minidns.plugins.chain import Handle, Query
+from minidns.plugins.forward import message
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +148,25 @@ class HostsFile:
         self._table = HostsTable(self.options, self.options.inline + parse_file(text, str(self.options.path)))
         log.info("hosts: %s: %d names", self.options.path, self._table.size)
         return True
+
+
+class HostsStage:
+    """The table in a server block. flags: of answers, beside AA."""
+
+    def __init__(self, options: Hosts, flags: int) -> None:
+        self._file = HostsFile(options)
+        self._flags = message.AA | flags
+
+    def wants(self, packet: bytes, end: int, _: Channel) -> bool:
+        return not self._file.table.passes(packet[HEADER : end + 1].lower())
+
+    def handle(self, query: Query, following: Handle) -> Elsewhere:
+        asked = query.asked
+        found = self._file.table.lookup(asked.name, asked.type) if asked.class_ == 1 else None
+        if found is None:
+            return following(query)
+        answer = message.made(asked.type, found.ttl, found.rdata, found.rcode)
+        return message.reply(answer, asked, udp=query.udp, flags=self._flags)
 
 
 def _add(values: list[bytes], value: bytes) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import NamedTuple
 
+import msgspec
+
 from minidns.config.plugins.cache import Cache
 from minidns.config.plugins.forward import Forward
 from minidns.core import names, records, wire
@@ -73,6 +75,10 @@ class Resolver:
         self._clock = clock
         self._log_errors = errors
         self._under_way: dict[Key, asyncio.Task[_Found]] = {}
+
+    def serves(self, name: Name) -> bool:
+        """Whether some forward takes questions for a name in lower case."""
+        return self._forwarder(name) is not None
 
     def cached(self, packet: bytes, transport: str) -> bytes | None:
         """The answer to a client's packet when the cache has it. transport: "udp" or "tcp"."""
@@ -209,8 +215,10 @@ class Resolver:
     async def _fetch(self, key: Key, forwarder: Forwarder, *, tcp: bool) -> _Found:
         raw = key.name + key.type.to_bytes(2, "big") + key.class_.to_bytes(2, "big")
         answer = await forwarder.ask(raw, flags=RD | (CD if key.cd else 0), do=key.do, tcp=tcp)
-        bounds = self.cache.put(key, answer, self._clock()) if self.cache else message.ANY_TTL
-        return _Found(answer, 0, bounds)
+        if self.cache is None:
+            # Who keeps nothing passes everything on as it came.
+            return _Found(msgspec.structs.replace(answer, ttls=()))
+        return _Found(answer, 0, self.cache.put(key, answer, self._clock()))
 
 
 def _key(asked: Question) -> Key:

@@ -19,7 +19,9 @@ from minidns.config.plugins.rewrite import Rewrite
 from minidns.core import names, records, wire
 from minidns.core.names import Name
 from minidns.core.packing import Packer
+from minidns.core.responder import Channel, Elsewhere
 from minidns.core.wire import HEADER, MalformedError, Question
+from minidns.plugins.chain import Handle, Query, then
 from minidns.plugins.forward import message
 from minidns.plugins.forward.message import AA, AD, RA, TC, Message
 from minidns.plugins.forward.reading import NAPTR, Reader, Record
@@ -204,6 +206,30 @@ class Rewriter:
             raise NoNameError(asked)
         rest = packet[HEADER + len(asked.raw) :]
         return Rewritten(packet[:HEADER] + name + asked.raw[-4:] + rest, asked, tuple(applied))
+
+
+class RewriteStage:
+    """The rules in a server block."""
+
+    def __init__(self, rules: tuple[Rewrite, ...]) -> None:
+        self._rewriter = Rewriter(rules)
+
+    def wants(self, packet: bytes, _end: int, _channel: Channel) -> bool:
+        try:
+            return self._rewriter.rewrite(packet) is not None
+        except NoNameError:
+            return True
+
+    def handle(self, query: Query, following: Handle) -> Elsewhere:
+        try:
+            rewritten = self._rewriter.rewrite(query.packet)
+        except NoNameError as error:
+            return wire.error(query.packet, records.SERVFAIL, error.asked)
+        if rewritten is None:
+            return following(query)
+        asked = message.question(rewritten.packet)
+        answer = following(query._replace(packet=rewritten.packet, asked=asked))
+        return then(answer, lambda packet: rewritten.restore(packet, query.channel.transport))
 
 
 def _rule(options: Rewrite) -> _Rule:

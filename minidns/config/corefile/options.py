@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import dns.exception
+import dns.rdatatype
+
 from minidns.config.corefile.imports import Expander
 from minidns.config.corefile.lexer import CorefileError, Token
 from minidns.config.corefile.tree import Line
@@ -17,6 +20,11 @@ from minidns.config.values import ConfigError, ZoneName, zone_names
 Fields = dict[str, Any]
 #: The most arguments of an option that takes any number of them.
 MANY = 1000
+_CLASSES = {"IN": 1, "CH": 3, "HS": 4, "NONE": 254, "ANY": 255}
+RCODES = {
+    "NOERROR": 0, "FORMERR": 1, "SERVFAIL": 2, "NXDOMAIN": 3, "NOTIMP": 4, "NOTIMPL": 4, "REFUSED": 5,
+    "YXDOMAIN": 6, "YXRRSET": 7, "NXRRSET": 8, "NOTAUTH": 9, "NOTZONE": 10,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,27 @@ def zones(texts: Iterable[str]) -> tuple[ZoneName, ...]:
 def zones_or_all(texts: list[str]) -> tuple[ZoneName, ...]:
     """The zones of a `fallthrough`: without arguments, all."""
     return zones(texts) or (".",)
+
+
+def class_number(text: str) -> int:
+    """The number of a class, in capitals; 255 is ANY."""
+    return _CLASSES[choice(text, _CLASSES, "class")]
+
+
+def type_number(text: str) -> int:
+    """The number of a type of records, in capitals; 255 is ANY."""
+    try:
+        number = dns.rdatatype.from_text(text)
+    except (dns.exception.DNSException, ValueError):
+        number = dns.rdatatype.TYPE0
+    if number == dns.rdatatype.TYPE0 or text != text.upper():
+        raise ConfigError(f"{text!r} is not a type of records, such as A or AAAA")
+    return int(number)
+
+
+def rcode_number(text: str) -> int:
+    """The number of a response code, in capitals."""
+    return RCODES[choice(text, RCODES, "response code")]
 
 
 def flag(name: str, value: bool = True) -> Option:

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from minidns.config.corefile.options import Context, unknown
-from minidns.config.corefile.plugins import cache, forward, hosts, kubernetes, log, process, rewrite
+from minidns.config.corefile.plugins import (
+    acl,
+    cache,
+    forward,
+    hosts,
+    kubernetes,
+    log,
+    process,
+    rewrite,
+    small,
+    template,
+)
 from minidns.config.corefile.tree import Line
 from minidns.config.plugins.coredns import BY_NAME, PLUGINS, Here
 from minidns.config.values import ConfigError
@@ -28,6 +39,13 @@ class Reading:
 
 
 READINGS: dict[str, Reading] = {
+    "acl": Reading(acl.acl, "acls", several=True),
+    "any": Reading(small.switch, "any"),
+    "bufsize": Reading(small.bufsize, "bufsize"),
+    "chaos": Reading(small.chaos, "chaos"),
+    "nsid": Reading(small.nsid, "nsid"),
+    "template": Reading(template.template, "templates", several=True),
+    "whoami": Reading(small.switch, "whoami"),
     "bind": Reading(process.bind, several=True),
     "cache": Reading(cache.cache, "cache"),
     "errors": Reading(process.errors, "errors"),
@@ -37,7 +55,7 @@ READINGS: dict[str, Reading] = {
     "kubernetes": Reading(kubernetes.kubernetes, "kubernetes"),
     "loadbalance": Reading(process.loadbalance),
     "log": Reading(log.log, "logs", several=True),
-    "loop": Reading(process.loop, "loop"),
+    "loop": Reading(small.switch, "loop"),
     "prometheus": Reading(process.prometheus, "metrics", process=True),
     "ready": Reading(process.ready, "ready", process=True),
     "reload": Reading(process.reload, "reload", process=True),

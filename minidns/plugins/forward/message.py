@@ -35,7 +35,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     body: everything behind the question. ttls: (position in body, seconds); a negative answer's SOA record counts with
         the lower of its TTL and its minimum field (RFC 2308, 5).
     ttl: the lowest of these; None when the answer has nothing that says how long it may be kept.
-    authentic: the AD flag.
+    authentic, authoritative: the AD and the AA flag.
     """
 
     rcode: int
@@ -44,6 +44,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     ttls: tuple[tuple[int, int], ...] = ()
     ttl: int | None = None
     authentic: bool = False
+    authoritative: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -123,7 +124,7 @@ def _answer(packet: bytes, start: int) -> Message:
     additional = counts[2] - (end < len(packet))
     lowest = min((ttl for _, ttl in ttls), default=None) if has_soa or not negative else None
     sections = (counts[0], counts[1], additional)
-    return Message(rcode, sections, packet[start:end], tuple(ttls), lowest, bool(flags & AD))
+    return Message(rcode, sections, packet[start:end], tuple(ttls), lowest, bool(flags & AD), bool(flags & AA))
 
 
 def _is_name(name: bytes) -> bool:
@@ -168,9 +169,10 @@ def reply(
     rcode, edns = message.rcode, asked.edns
     wants_ad = asked.flags & AD or (edns is not None and edns.do)
     flags |= QR | (asked.flags & (RD | CD)) | (AD if message.authentic and wants_ad else 0)
+    flags |= AA if message.authoritative else 0
     opt = b""
     if edns is not None:
-        opt = struct.pack("!BHHI", 0, records.OPT, wire.UDP_SIZE, (rcode >> 4) << 24 | (DO if edns.do else 0)) + options
+        opt = struct.pack("!BHHI", 0, records.OPT, edns.size, (rcode >> 4) << 24 | (DO if edns.do else 0)) + options
     elif rcode > 15:
         rcode = records.SERVFAIL
     counts = message.counts

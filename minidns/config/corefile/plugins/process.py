@@ -39,12 +39,6 @@ def reload(line: Line, _context: Context) -> Reload:
     return Reload(interval=interval, jitter=min(jitter, interval / 2))
 
 
-def loop(line: Line, _context: Context) -> bool:
-    no_block(line)
-    arguments(line, "loop", 0, 0)
-    return True
-
-
 def errors(line: Line, _context: Context) -> bool:
     """`errors [stdout]`, with options about how failures are summed up: here each is a line of the log."""
     for arg in arguments(line, "errors [stdout]", 0, 1):

@@ -1,4 +1,4 @@
-"""Rewrites and hosts before the zones of a server block."""
+"""What a question passes before the zones of a server block, and what of it costs nothing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import dns.message
 import dns.opcode
 import pytest
 
+from minidns.config.plugins.acl import Acl
+from minidns.config.plugins.chaos import Chaos
+from minidns.config.plugins.template import Template
+from minidns.config.settings import Cache, Hosts, Rewrite, ServerBlock, Upstream
 from minidns.config.settings import Forward as ForwardOptions
-from minidns.config.settings import Hosts, Rewrite, ServerBlock, Upstream
-from minidns.core.responder import Channel, Client, Forward
+from minidns.core.responder import Channel, Client, Elsewhere, Forward
+from minidns.plugins.chain import Chain, Handle, Query, then
 from minidns.plugins.forward import message
-from minidns.plugins.preceding import Preceding
+from minidns.plugins.stages import stages
 from tests.support.neighbours import answer_to
 
 NO_FILE = Path("/nonexistent/hosts")
@@ -61,9 +65,18 @@ def query(name: str, type_: str = "A", **options: Any) -> bytes:
     return dns.message.make_query(name, type_, **options).to_wire()
 
 
+CLIENT = Client("127.0.0.1", 53)
+
+
+def answered(chain: Chain, packet: bytes, channel: Channel) -> object:
+    """What a server gets: at once, or by resolving."""
+    said = chain.respond(packet, channel)
+    return chain.resolve(packet, said, channel, CLIENT) if isinstance(said, Forward) else said
+
+
 def respond(block: ServerBlock, packet: bytes) -> tuple[object, Behind]:
     behind = Behind()
-    return Preceding(block, behind.respond, behind.later).respond(packet, Channel("udp", "1")), behind
+    return answered(Chain(stages(block), behind.respond, behind.later), packet, Channel("udp", "1")), behind
 
 
 def test_hosts_answer_before_the_zones() -> None:
@@ -116,13 +129,67 @@ async def test_rewritten_name_is_resolved_elsewhere() -> None:
     behind, channel = Behind(), Channel("udp", "1")
     block = ServerBlock(rewrites=(OUT,), forwards=(UPSTREAM,))
     for resolve in (behind.later, behind.at_once):
-        preceding = Preceding(block, behind.respond, resolve)
+        chain = Chain(stages(block), behind.respond, resolve)
         for name in ("y.example.", "out.other."):
-            packet = query(name)
-            forward = preceding.respond(packet, channel)
-            assert isinstance(forward, Forward)
-            answer = preceding.resolve(packet, forward, channel, Client("127.0.0.1", 53))
+            answer = answered(chain, query(name), channel)
             if isinstance(answer, Coroutine):
                 answer = await answer
-            assert isinstance(answer, bytes)
             assert lines(answer) == [f"{name} 5 IN A 192.0.2.8"]
+
+
+def test_a_block_has_a_stage_per_plugin_in_corednss_order_and_none_for_what_it_lacks() -> None:
+    assert stages(ServerBlock(forwards=(UPSTREAM,), cache=Cache(), whoami=True, errors=True, bufsize=1232)) == []
+    block = ServerBlock(
+        hosts=HOSTS,
+        templates=(Template(rcode=3),),
+        chaos=Chaos(),
+        any=True,
+        acls=(Acl(),),
+        rewrites=(RULE,),
+        bufsize=512,
+        nsid="x",
+    )
+    assert [type(stage).__name__.removesuffix("Stage").lower() for stage in stages(block)] == [
+        *("nsid", "bufsize", "rewrite", "acl", "any", "chaos", "template", "hosts")
+    ]
+
+
+def test_what_no_plugin_wants_goes_to_the_zones_with_a_look_by_each() -> None:
+    class Counted:
+        def __init__(self) -> None:
+            self.looks = self.questions = 0
+
+        def wants(self, packet: bytes, _end: int, _channel: Channel) -> bool:
+            self.looks += 1
+            return b"\2me" in packet
+
+        def handle(self, asked: Query, following: Handle) -> Elsewhere:
+            self.questions += 1
+            return following(asked)
+
+    one, other, behind = Counted(), Counted(), Behind()
+    chain = Chain([one, other], behind.respond, behind.later)
+    answered(chain, query("a.example."), Channel("udp", "1"))
+    assert (one.looks, other.looks, one.questions, other.questions) == (1, 1, 0, 0)
+    answered(chain, query("me.example."), Channel("udp", "1"))
+    assert (one.questions, other.questions) == (1, 1)
+    assert behind.asked == ["a.example.", "me.example."]
+
+
+async def test_a_bug_in_a_plugin_is_a_servfail(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        def wants(self, _packet: bytes, _end: int, _channel: Channel) -> bool:
+            return True
+
+        def handle(self, asked: Query, following: Handle) -> Elsewhere:
+            def change(_: bytes) -> bytes:
+                raise KeyError("a bug")
+
+            return then(following(asked), change)
+
+    behind = Behind()
+    answer = answered(Chain([Broken()], behind.respond, behind.later), query("out.example."), Channel("udp", "1"))
+    assert isinstance(answer, Coroutine)
+    reply = await answer
+    assert dns.message.from_wire(reply).rcode() == 2
+    assert "a bug" in caplog.text

@@ -1,0 +1,39 @@
+"""Which stages a server block's chain has: one for each plugin that acts before the zones, in CoreDNS's order."""
+
+from __future__ import annotations
+
+from minidns.config.plugins.coredns import ORDER
+from minidns.config.settings import ServerBlock
+from minidns.plugins.acl import AclStage
+from minidns.plugins.any import AnyStage
+from minidns.plugins.bufsize import BufsizeStage
+from minidns.plugins.chain import Stage
+from minidns.plugins.chaos import ChaosStage
+from minidns.plugins.forward.message import RA
+from minidns.plugins.hosts import HostsStage
+from minidns.plugins.nsid import NsidStage
+from minidns.plugins.rewrite import RewriteStage
+from minidns.plugins.template import TemplateStage
+
+
+def stages(block: ServerBlock) -> list[Stage]:
+    """The first is the one that a question meets first."""
+    recursion = RA if block.forwards else 0
+    found: dict[str, Stage] = {}
+    if block.nsid is not None:
+        found["nsid"] = NsidStage(block.nsid)
+    if block.bufsize is not None and BufsizeStage.matters(block.bufsize):
+        found["bufsize"] = BufsizeStage(block.bufsize)
+    if block.rewrites:
+        found["rewrite"] = RewriteStage(block.rewrites)
+    if block.acls:
+        found["acl"] = AclStage(block.acls)
+    if block.any:
+        found["any"] = AnyStage()
+    if block.chaos:
+        found["chaos"] = ChaosStage(block.chaos)
+    if block.templates:
+        found["template"] = TemplateStage(block.templates, recursion)
+    if block.hosts:
+        found["hosts"] = HostsStage(block.hosts, recursion)
+    return [found[name] for name in sorted(found, key=ORDER.__getitem__)]
