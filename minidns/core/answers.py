@@ -23,8 +23,8 @@ _SOA_TIMERS = (7200, 1800, 86400)
 _FAMILIES = ((4, records.A), (16, records.AAAA))
 #: Aliases of aliases that are followed; the number that resolvers commonly give up at.
 _LONGEST_CHAIN = 16
-#: Bytes of a message over TCP.
-_LARGEST = 65535
+#: Bytes of a message over TCP, and of what there is of each record beside its rdata, at least.
+_LARGEST, _FIXED = 65535, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,9 @@ def rrset_of(settings: ZoneSettings, serial: int, name: Name, parts: tuple[Part,
         case records.SRV:
             services = schema.services(parts, name)
             weight = schema.weight(len(services)) if services else 0
-            rdata = tuple(records.srv(weight, port, target) for port, target in services)
+            # A pack for each port, not for each of 10,000 endpoints.
+            heads = {port: records.srv(weight, port, b"") for port in {port for port, _ in services}}
+            rdata = tuple([heads[port] + target for port, target in services])
         case records.PTR | records.CNAME:
             rdata = schema.names_at(parts, type_)
         case records.TXT:
@@ -124,10 +126,10 @@ def _ns(settings: ZoneSettings, origin: Name) -> Rrset:
 
 
 def _additional(zone: Zone, rrset: Rrset) -> tuple[Rrset, ...]:
-    """The addresses of the targets, of the families that have the port; none of them where the answer alone fills any
-    message, so that 10,000 targets are not looked up for nothing."""
+    """The addresses of the targets, of the families that have the port; none of them where they cannot fit behind the
+    answer in any message, so that 10,000 targets are not looked up for nothing."""
     targets: dict[Name, set[int]] = {}
-    if sum(map(len, rrset.rdata)) > _LARGEST:
+    if sum(map(len, rrset.rdata)) + len(rrset.rdata) * _FIXED > _LARGEST:
         return ()
     if rrset.type == records.SRV:
         targets = schema.targets(zone.nodes[rrset.owner].parts, rrset.owner)

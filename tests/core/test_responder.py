@@ -23,6 +23,7 @@ from minidns.core.schema import PodMode, ZoneSettings
 from minidns.core.zone import Zone
 from tests.support.client import ask, explained, parsed, presentation, query, said
 from tests.support.clusters import address, endpoints, external, headless, pod, service, zone_of
+from tests.support.work import calls
 
 Z = "default.svc.cluster.local."
 HEADER = struct.Struct("!6H")
@@ -696,3 +697,15 @@ def test_an_adopted_channel_is_told_of_staleness_too() -> None:
     second.respond(query(f"web.{Z}", edns=512), channel)
     second.mark_stale("old")
     assert explained(parsed(second.respond(query(f"web.{Z}", edns=512), channel))) == [(3, "old")]
+
+
+def test_the_first_answer_of_a_service_of_10000_endpoints_takes_three_calls_for_each_at_most() -> None:
+    """Some 4 ms: as records packed one by one it was 16 calls, and 15 ms."""
+    count = 10_000
+    responder = Responder(zone_of(headless("default/huge"), endpoints("default/huge-1", *many(count), ports="x:1")))
+    packet = query(f"huge.{Z}", "SRV")
+    channel = responder.channel("tcp", "1")
+    assert calls(lambda: responder.respond(packet, channel)) < 3 * count
+    assert calls(lambda: responder.respond(packet, channel)) < 100
+    reply = parsed(responder.respond(packet, channel))
+    assert len({(rdata.port, rdata.target) for rdata in reply.answer[0]}) > 500
