@@ -13,7 +13,7 @@ import asyncio
 import gc
 import os
 import shutil
-import socket
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -24,6 +24,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+import aiohttp
 import dns.message
 import dns.rcode
 import msgspec
@@ -31,11 +32,28 @@ import yaml
 
 from benchmarks.processes import cpu_time, started
 from tests.support.apiserver import ApiServer
+from tests.support.neighbours import free_port
 
 JSON = dict[str, Any]
 CLUSTER_IPS, HEADLESS, ENDPOINTS, NAMESPACES = 10_000, 1_000, 100, 100
 CHANGES, SECONDS, EVENTS, QUERIES = 500, 10.0, 300, 10_000
-PATIENCE = 60.0
+PATIENCE, HTTP_SECONDS = 60.0, 4.0
+COREFILE = """
+.:{port} {{
+    bind 127.0.0.1
+    kubernetes cluster.local in-addr.arpa ip6.arpa {{
+        kubeconfig {folder}/kubeconfig main
+        ttl {ttl}
+    }}
+    {more}
+}}
+"""
+#: What is asked of the admin port, and what a Corefile changes.
+HTTP = {
+    "/zone": "/zone",
+    "/explain": "/explain?name=nobody.namespace-1&from=namespace-2",
+}
+RELOADS = {"a plugin": (5, "errors"), "the TTL": (7, "errors")}
 #: What CoreDNS 1.14.7 was measured with, by the lines of the table.
 COREDNS = {
     "first request to full answers": "0.8-1.0 s",
@@ -241,14 +259,28 @@ def spread(values: list[float]) -> str:
     return f"median {median(values):.2f} ms, p99 {values[len(values) * 99 // 100]:.2f} ms, most {values[-1]:.1f} ms"
 
 
-async def measure(server: ApiServer, folder: Path) -> None:
+async def got(admin: int, path: str) -> None:
+    """Asks the admin port for that, by two clients at once, for a while."""
+
+    async def one() -> None:
+        while perf_counter() < end:
+            async with session.get(f"http://127.0.0.1:{admin}{path}") as response:
+                async for _ in response.content.iter_chunked(1 << 16):
+                    pass
+
+    end = perf_counter() + HTTP_SECONDS
+    async with aiohttp.ClientSession() as session:
+        await asyncio.gather(one(), one())
+
+
+async def measure(server: ApiServer, folder: Path, options: list[str]) -> None:
     """Prints the table."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     client, second = await Client.open(port), await Client.open(port)
-    command = [sys.executable, "-m", "minidns", "serve", "--kubeconfig", str(folder / "kubeconfig"), "--log", "warning"]
-    with started([*command, "--listen", f"127.0.0.1:{port}", "--admin", "none"], core=0) as process:
+    corefile, admin = folder / "Corefile", free_port()
+    corefile.write_text(COREFILE.format(port=port, folder=folder, ttl=5, more=""))
+    command = [sys.executable, "-m", "minidns", "serve", "--conf", str(corefile), "--log", "warning", *options]
+    with started([*command, "--admin", f"127.0.0.1:{admin}"], core=0) as process:
         async with asyncio.timeout(PATIENCE):
             await server.asked.wait()
         start, used = perf_counter(), sum(cpu_time(process.pid))
@@ -262,6 +294,12 @@ async def measure(server: ApiServer, folder: Path) -> None:
         told("an answer during a re-list", spread(await waits(client, asyncio.create_task(relist(server, second)))))
         told("peak of a re-list", f"{memory(process.pid, 'VmHWM'):.0f} MB")
         items = [endpoint_slice(number, one, 2) for one in range(2) for number in range(200)]
+        for name, path in HTTP.items():
+            told(f"an answer, GET {name}", spread(await waits(client, asyncio.create_task(got(admin, path)))))
+        for name, (ttl, more) in RELOADS.items():
+            corefile.write_text(COREFILE.format(port=port, folder=folder, ttl=ttl, more=more))
+            process.send_signal(signal.SIGHUP)
+            told(f"an answer, reload of {name}", spread(await waits(client, asyncio.create_task(asyncio.sleep(8)))))
         told(f"an answer, {CHANGES} changes/s", spread(await waits(client, asyncio.create_task(churn(server, items)))))
         told("event to answer, at rest", spread(await latencies(server, client)))
         if shutil.which("dnsperf"):
@@ -293,7 +331,7 @@ async def main() -> None:
         print(f"{'':32}  {'minidns':44}  CoreDNS 1.14.7")
         with tempfile.TemporaryDirectory() as folder:
             kubeconfig(Path(folder, "kubeconfig"), server.url)
-            await measure(server, Path(folder))
+            await measure(server, Path(folder), sys.argv[1:])
 
 
 if __name__ == "__main__":

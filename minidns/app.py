@@ -18,7 +18,7 @@ from minidns import __version__
 from minidns.admin import table
 from minidns.config.settings import Cluster, Config
 from minidns.config.values import ConfigError, Listen
-from minidns.generation import Answering, Generation, settle
+from minidns.generation import Answering, Generation, settle, site_of
 from minidns.server.http.serving import serve as serve_http
 from minidns.server.serving import Serving
 from minidns.server.workers import Workers
@@ -115,16 +115,17 @@ class App:
     async def _change_answers(self, config: Config) -> None:
         old = self.generation
         serial = max(int(time.time()), *(zone.serial + 1 for zone in old.site.zones))
-        site = old.prepare(config, serial)
-        if config.source == old.config.source and config.state == old.config.state and site.kinds == old.site.kinds:
+        same_source = config.source == old.config.source and config.state == old.config.state
+        site = site_of(config, serial, like=old.site if same_source else None)
+        if same_source and site.kinds == old.site.kinds:
             try:
+                await old.prepare(site)
                 await self.answering.replace(site)
             except BaseException:
                 old.successor = None
                 raise
-            old.succeed(config, site)
+            await old.succeed(config, site)
             return
-        old.successor = None
         new = await Generation.open(config, serial)
         try:
             new.answering = self.answering
@@ -137,6 +138,7 @@ class App:
         new.site.watchers = old.site.watchers
         self.generation = new
         await old.close()
+        await old.empty()
 
     async def _change_endpoints(self, old: Config, new: Config) -> None:
         if table.by_address(old, self._table) == table.by_address(new, self._table):

@@ -31,14 +31,27 @@ class _Fed:
     kinds: frozenset[Kind]
 
 
+#: All that makes a zone answer as it does, but for the objects.
+_Settings = tuple[ZoneSettings | bool, ...]
+
+
 class Site:
     """All zones and fronts of a configuration.
 
+    like: a site that is told of the same objects, whose zones this one shares where their settings are the same.
     watchers: called after every change that made something different in the first zone. stale: what `mark_stale` said.
     """
 
-    def __init__(self, config: Config, *, serial: int = 1, ns_addresses: tuple[bytes, ...] = ()) -> None:
-        self._fed: dict[tuple[ZoneSettings | bool, ...], _Fed] = {}
+    def __init__(
+        self,
+        config: Config,
+        *,
+        serial: int = 1,
+        ns_addresses: tuple[bytes, ...] = (),
+        like: Site | None = None,
+    ) -> None:
+        self._fed: dict[_Settings, _Fed] = {}
+        self._known = like._fed if like else {}
         self._serial = serial
         self._ns_addresses = ns_addresses
         source = config.source
@@ -97,13 +110,9 @@ class Site:
         asked = zone, query["name"], query["from"], types
         return explain.explain_search(*asked, ndots=ndots, libc=libc, forwards=forwards, fallthrough=fallthrough)
 
-    def objects(self) -> dict[Kind, tuple[Object, ...]]:
-        """Every object that the zones hold, by kind."""
-        found: dict[Kind, dict[Key, Object]] = {}
-        for fed in self._fed.values():
-            for kind in fed.kinds:
-                found.setdefault(kind, {}).update(fed.zone.cluster.all(kind))
-        return {kind: tuple(objects.values()) for kind, objects in found.items()}
+    def known(self) -> dict[Kind, Mapping[Key, Object]]:
+        """Every object that the zones hold, by kind: as they are now, and as they change."""
+        return {kind: fed.zone.cluster.all(kind) for fed in self._fed.values() for kind in fed.kinds}
 
     def summary(self) -> str:
         """The zones and how much is in them, in one line."""
@@ -162,9 +171,9 @@ class Site:
         kinds: set[Kind] = {Namespace, Service}
         kinds |= set() if noendpoints else {EndpointSlice}
         kinds |= {Pod} if settings.pods is PodMode.VERIFIED else set()
-        key: tuple[ZoneSettings | bool, ...] = (settings, noendpoints, *others)
+        key: _Settings = (settings, noendpoints, *others)
         if key not in self._fed:
-            self._fed[key] = _Fed(Zone(settings, self._serial), frozenset(kinds))
+            self._fed[key] = self._known.get(key) or _Fed(Zone(settings, self._serial), frozenset(kinds))
         return self._fed[key].zone
 
     def _settings(self, kubernetes: Kubernetes) -> list[ZoneSettings]:

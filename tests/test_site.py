@@ -75,7 +75,11 @@ def test_zones_get_only_what_they_want() -> None:
     made.publish([Replaced(EndpointSlice, (DB_SLICE,)), Upserted(DB), Upserted(pod("default/x", "10.1.0.1"))])
     assert [len(zone.cluster.all(EndpointSlice)) for zone in made.zones] == [0, 1]
     assert [len(zone.cluster.all(Pod)) for zone in made.zones] == [0, 0]
-    assert made.objects() == {Namespace: (), Service: (DB,), EndpointSlice: (DB_SLICE,)}
+    assert {kind: tuple(known.values()) for kind, known in made.known().items()} == {
+        Namespace: (),
+        Service: (DB,),
+        EndpointSlice: (DB_SLICE,),
+    }
 
 
 def test_not_synced_is_not_empty() -> None:

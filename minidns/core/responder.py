@@ -149,8 +149,10 @@ class Responder:
 
         The text goes with answers that have no reason of their own to give.
         """
-        self._options = wire.ede(_STALE, text) if text and self.explain else wire.NO_OPTIONS
-        self._stale = bool(text)
+        options = wire.ede(_STALE, text) if text and self.explain else wire.NO_OPTIONS
+        if (options, bool(text)) == (self._options, self._stale):
+            return
+        self._options, self._stale = options, bool(text)
         for channel in self._channels:
             channel.profiles.clear()
         for node in self.zone.nodes.values():

@@ -93,6 +93,15 @@ class Zone:
             self.serial = (self.serial + 1) & 0xFFFFFFFF
         return list(touched)
 
+    def shrink(self, count: int) -> bool:
+        """Let go of up to `count` names of a zone that nobody asks any more. False when there is nothing to let go of,
+        or somebody still reads a snapshot of it."""
+        if self.overlays:
+            return False
+        for _ in range(min(count, len(self.nodes))):
+            self.nodes.popitem()
+        return bool(self.nodes)
+
     def encloser(self, name: Name) -> Name | None:
         """The closest name at or above `name` that exists; None outside every zone (RFC 4592, 3.3.1)."""
         while name not in self.nodes:

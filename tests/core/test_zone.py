@@ -500,3 +500,17 @@ def test_names_that_dns_cannot_have_are_left_out() -> None:
         f"{label}svc.cluster.local."
         for label in ("", "default.", "db.default.", "ok.db.default.", "_tcp.db.default.", "_http._tcp.db.default.")
     )
+
+
+def test_a_zone_nobody_asks_is_let_go_of_in_steps() -> None:
+    zone = zone_of(service("a/s", "10.0.0.1"))
+    overlay: dict[Name, tuple[schema.Part, ...]] = {}
+    zone.overlays.append(overlay)
+    assert not zone.shrink(10)
+    assert zone.nodes
+    zone.overlays.clear()
+    steps = 1
+    while zone.shrink(4):
+        steps += 1
+    assert not zone.nodes
+    assert steps > 2

@@ -11,13 +11,15 @@ import os
 import random
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from time import perf_counter
 
 import aiohttp
 import msgspec
 
-from minidns.core.model import Change, Kind, Object, Replaced
+from minidns.core.batches import batches, differences
+from minidns.core.model import Change, Key, Kind, Object, Replaced
 from minidns.metrics import Timing
 from minidns.source.kubernetes.connect import Connection
 from minidns.source.kubernetes.kubeconfig import ConnectError
@@ -74,6 +76,8 @@ class KubernetesSource:
         self._reflectors = [Reflector(r, rand, known.get(r.kind, ())) for r in resources]
         self.synced = asyncio.Event()
         self.revision = 0
+        #: What was given out may not have been brought in: lists are published whole from now on.
+        self._doubted = False
         self.timing = Timing()
 
     @property
@@ -109,28 +113,39 @@ class KubernetesSource:
             except Exception:
                 logger.exception("%s: a change could not be brought in, listing again", reflector.resource.name)
                 reflector.relist()
+                self._doubted = True
                 reflector.failed("an error of minidns itself, see the log", self._clock())
 
     async def _exchange(self, reflector: Reflector, request: Request, publish: Publish) -> None:
         async with self._connection.get(request) as response:
             reflector.head(response.status, response.headers.get("Retry-After"), self._clock())
             while chunk := await response.content.readany():
-                read = perf_counter()
+                read, known = perf_counter(), reflector.store.objects
                 changes = reflector.data(chunk, self._clock())
-                self._publish(changes, publish)
+                await self._publish(changes, known, publish)
                 if changes:
                     self.timing.batch(len(changes), perf_counter() - read)
                 if reflector.done:
                     return
                 await asyncio.sleep(0)  # readany() does not wait while there is more: let answers go out
+            known = reflector.store.objects
             for changes in reflector.end(self._clock()):
-                self._publish(changes, publish)
+                await self._publish(changes, known, publish)
                 await asyncio.sleep(0)
 
-    def _publish(self, changes: list[Change], publish: Publish) -> None:
+    async def _publish(self, changes: list[Change], known: Mapping[Key, Object], publish: Publish) -> None:
+        """known: all objects of the kind before a list among the changes; what a list has anew comes in batches."""
         if not changes:
             return
-        publish(changes)
+        for listed, some in groupby(changes, lambda change: isinstance(change, Replaced)):
+            if not listed or self._doubted:
+                publish(list(some))
+                continue
+            for change in some:
+                assert isinstance(change, Replaced)
+                for batch in batches(differences(change, known)):
+                    publish(batch)
+                    await asyncio.sleep(0)  # let answers go out
         self.revision += 1
         if not self.synced.is_set() and self.status.synced:
             self.synced.set()

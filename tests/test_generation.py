@@ -1,0 +1,105 @@
+"""A reload beside a cluster that changes: nothing is lost, what is the same is not built again, and all in steps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from minidns.config.settings import Cluster, Config, Kubernetes, ServerBlock
+from minidns.core.batches import WORK
+from minidns.core.model import Change, Deleted, EndpointSlice, Object, Service, Upserted
+from minidns.core.zone import Zone
+from minidns.generation import Generation, site_of
+from minidns.site import Site
+from tests.core.test_zone import index
+from tests.support.clusters import endpoints, headless, service
+
+BLOCK = ServerBlock(kubernetes=Kubernetes(ttl=5))
+CONFIG = Config(servers=(BLOCK,), source=Cluster())
+OTHER_TTL = replace(CONFIG, servers=(replace(BLOCK, kubernetes=Kubernetes(ttl=30)),))
+OBJECTS: list[Object] = [
+    *(service(f"a/web-{n}", f"10.96.{n >> 8}.{n & 255}", ports="http:80") for n in range(500)),
+    headless("a/db"),
+    *(endpoints(f"a/db-{n}", *(f"10.{n}.0.{m}" for m in range(50)), ports="sql:3306") for n in range(40)),
+]
+
+
+def generation() -> Generation:
+    site = site_of(CONFIG, 1)
+    site.publish([Upserted(obj) for obj in OBJECTS])
+    site.mark_synced()
+    return Generation(CONFIG, site, None)
+
+
+def parts(zone: Zone) -> object:
+    return {name: node for name, node in index(zone).items() if name not in zone.origins}
+
+
+class Counted(Site):
+    """How much each call of `publish` brings in."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.batches: list[int] = []
+
+    def publish(self, changes: Sequence[Change]) -> None:
+        super().publish(changes)
+        self.batches.append(sum(_endpoints(change) for change in changes))
+
+
+def _endpoints(change: Change) -> int:
+    if isinstance(change, Upserted) and isinstance(change.object, EndpointSlice):
+        return len(change.object.endpoints)
+    return 1
+
+
+def test_zones_that_are_told_the_same_are_taken_over() -> None:
+    old = generation()
+    same = replace(CONFIG, state=None)
+    site = site_of(same, 2, like=old.site)
+    assert site.zones == old.site.zones
+    assert site_of(OTHER_TTL, 2, like=old.site).zones != old.site.zones
+
+
+async def test_a_reload_that_changes_nothing_of_a_zone_touches_none_of_its_names() -> None:
+    old = generation()
+    nodes = dict(old.site.zones[0].nodes)
+    serial = old.site.zones[0].serial
+    site = site_of(CONFIG, 2, like=old.site)
+    await old.prepare(site)
+    await old.succeed(CONFIG, site)
+    assert old.site is site
+    zone = site.zones[0]
+    assert zone.synced
+    assert zone.serial == serial
+    assert all(zone.nodes[name] is node for name, node in nodes.items())
+
+
+@pytest.mark.parametrize("step", range(5))
+async def test_changes_while_a_zone_is_filled_are_in_it(step: int) -> None:
+    old = generation()
+    site = Counted(OTHER_TTL)
+    preparing = asyncio.create_task(old.prepare(site))
+    changes: list[Change] = [
+        Upserted(service("a/web-499", "10.97.0.1")),
+        Deleted(Service, ("a", "web-498")),
+        Upserted(service("a/new", "10.97.0.2")),
+        Deleted(EndpointSlice, ("a", "db-39")),
+        Upserted(endpoints("a/db-0", "10.200.0.1", ports="sql:3306")),
+    ]
+    for change in changes:
+        for _ in range(step):
+            await asyncio.sleep(0)
+        old.publish([change])
+    assert not preparing.done() or step > 3
+    await preparing
+    assert parts(site.zones[0]) == parts(old.site.zones[0])
+    assert max(site.batches) <= WORK // 20 + 50
+    assert len(site.batches) > 20
+    before = old.site.zones[0]
+    await old.succeed(OTHER_TTL, site)
+    assert old.site is site
+    assert not before.nodes
