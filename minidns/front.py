@@ -7,18 +7,19 @@ nothing stands between an ordinary question and its answer.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol
 
 from minidns.config.settings import ServerBlock
-from minidns.core import names, records, wire
-from minidns.core.responder import Channel, Client, Elsewhere, Forward, Observe, Resolve, Respond, Responder
+from minidns.core import answers, names, records, wire
+from minidns.core.responder import Channel, Client, Elsewhere, Exchange, Forward, Observe, Resolve, Respond, Responder
+from minidns.core.why import Reason, Why, sentence
 from minidns.core.zone import Zone
 from minidns.plugins import whoami
 from minidns.plugins.chain import Chain
 from minidns.plugins.forward.message import RA
-from minidns.plugins.log import Exchange, QueryLog
+from minidns.plugins.log import QueryLog
 from minidns.plugins.loop import LoopProbe
 from minidns.plugins.resolver import Resolver
 from minidns.plugins.stages import stages
@@ -41,6 +42,12 @@ class Front(Protocol):
     def resolve(self, packet: bytes, forward: Forward, channel: Channel, client: Client) -> Elsewhere:
         """The answer to what `respond` did not answer, at once or later."""
 
+    def behind(self, exchange: Exchange) -> tuple[str, str]:
+        """Who gave an answer that was just sent, and the reason that it has; "" where records need none.
+
+        "zone" (refusals too), "cache", "upstream" if only in the end, or the name of a plugin.
+        """
+
     def channel(self, transport: str, family: str) -> Channel:
         """A new channel to answer on."""
 
@@ -60,11 +67,11 @@ class BlockFront:
         )
         self.responders = tuple(self._responders())
         self._log = QueryLog(block.logs)
-        zones_respond = self.responders[0].respond if len(self.responders) == 1 else self._respond
+        self._zones_respond: Respond = self.responders[0].respond if len(self.responders) == 1 else self._respond
         preceding = stages(block)
-        chain = Chain(preceding, zones_respond, self._resolve) if preceding else None
+        self._chain = chain = Chain(preceding, self._zones_respond, self._resolve) if preceding else None
         self._answers: tuple[Respond, Resolve] = (
-            (guarded(chain.respond), chain.resolve) if chain else (zones_respond, self._resolve)
+            (guarded(chain.respond), chain.resolve) if chain else (self._zones_respond, self._resolve)
         )
 
     @property
@@ -73,7 +80,7 @@ class BlockFront:
 
     @property
     def observe(self) -> Observe | None:
-        return self._log_query if self.block.logs else None
+        return self._log_queries if self.block.logs else None
 
     def resolve(self, packet: bytes, forward: Forward, channel: Channel, client: Client) -> Elsewhere:
         try:
@@ -84,7 +91,7 @@ class BlockFront:
 
     def _resolve(self, packet: bytes, forward: Forward, channel: Channel, client: Client) -> Elsewhere:
         resolver = self.resolver
-        if self.block.whoami and not (resolver and resolver.serves(forward.question.name)):
+        if self._is_whoami(forward):
             return whoami.answer(forward.question, channel, client, RA if resolver else 0)
         if resolver is None:
             return wire.error(packet, records.REFUSED, forward.question)
@@ -102,10 +109,40 @@ class BlockFront:
         for responder in self.responders:
             responder.adopt(channel)
 
-    def _log_query(self, packet: bytes, reply: bytes, remote: Any, local: str, transport: str, seconds: float) -> None:
-        line = self._log.line(Exchange(packet, reply, remote[0], remote[1], local, transport, seconds))
-        if line is not None:
-            queries.info("[INFO] %s", line)
+    def _is_whoami(self, forward: Forward) -> bool:
+        return self.block.whoami and not (self.resolver and self.resolver.serves(forward.question.name))
+
+    def behind(self, exchange: Exchange) -> tuple[str, str]:
+        packet, channel, by = exchange.query, Channel(exchange.transport, "1"), ""
+        if self._chain:
+            by, packet = self._chain.behind(packet, exchange.answer, channel, exchange.client)
+        if not by and exchange.resolved == "later":
+            by = "upstream"
+        elif not by:
+            # Of what a chain passes on it is known only here whether the zones had it.
+            said = self._zones_respond(packet, channel) if exchange.resolved == "at once" else None
+            by = self._beside(said) if isinstance(said, Forward) else "zone"
+        if told := wire.extended_error(exchange.answer):
+            return by, told[1]
+        return by, self._reason(packet) if by == "zone" and not any(exchange.answer[6:8]) else ""
+
+    def _beside(self, forward: Forward) -> str:
+        return "whoami" if self._is_whoami(forward) else "cache" if self.resolver else "zone"
+
+    def _reason(self, packet: bytes) -> str:
+        """Why the zones have nothing for a question, for clients that cannot be told in the answer."""
+        with suppress(wire.MalformedError):
+            asked = wire.parse(packet)
+            zone = next((zone for zone in self.zones if zone.origin(asked.name)), self.zones[0])
+            if asked.class_ == 1 and not packet[2] & 0x78:
+                return sentence(answers.answer(zone, asked.name, asked.type).reason)
+        return ""
+
+    def _log_queries(self, count: int, exchange: Callable[[int], Exchange]) -> None:
+        for number in range(count):
+            line = self._log.line(exchange(number))
+            if line is not None:
+                queries.info("[INFO] %s", line)
 
     def close(self) -> None:
         """Give up what is being resolved."""
@@ -171,11 +208,22 @@ class Router:
     def observe(self) -> Observe | None:
         return self._observe if any(front.observe for _, front in self._zones) else None
 
-    def _observe(self, packet: bytes, reply: bytes, remote: Any, local: str, transport: str, seconds: float) -> None:
-        with suppress(wire.MalformedError):
-            front = self._front(wire.parse(packet).name)
+    def _observe(self, count: int, exchange: Callable[[int], Exchange]) -> None:
+        for told in map(exchange, range(count)):
+            front = self._front_of(told)
             if front is not None and front.observe is not None:
-                front.observe(packet, reply, remote, local, transport, seconds)
+                front.observe(1, lambda _, told=told: told)  # type: ignore[misc]
+
+    def behind(self, exchange: Exchange) -> tuple[str, str]:
+        front = self._front_of(exchange)
+        if front is None:
+            return "zone", sentence(Reason(Why.OUTSIDE)) if exchange.answer[3] & 15 == records.REFUSED else ""
+        return front.behind(exchange)
+
+    def _front_of(self, exchange: Exchange) -> BlockFront | None:
+        with suppress(wire.MalformedError):
+            return self._front(wire.parse(exchange.query).name)
+        return None
 
     def resolve(self, packet: bytes, forward: Forward, channel: Channel, client: Client) -> Elsewhere:
         front = self._front(forward.question.name)

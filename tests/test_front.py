@@ -12,7 +12,7 @@ import pytest
 
 from minidns.config import corefile
 from minidns.core.model import Change, Object, Upserted
-from minidns.core.responder import Channel, Forward
+from minidns.core.responder import Channel, Client, Exchange, Forward, Resolved
 from minidns.front import BlockFront, Front, Router, guarded
 from minidns.site import Site
 from tests.support.client import explained, parsed, query
@@ -238,3 +238,62 @@ def test_a_bug_before_the_zones_is_an_answer(caplog: pytest.LogCaptureFixture) -
     reply = guarded(broken)(query("web.default.svc.cluster.local."), Channel("udp", "1"))
     assert parsed(reply).rcode() == dns.rcode.SERVFAIL
     assert "LookupError" in caplog.text
+
+
+def behind(front: Front, name: str, type_: str = "A", *, edns: int | None = None, resolved: Resolved = "no") -> str:
+    """Who is said to have answered, and why, to a client that may be one without EDNS."""
+    packet = query(name, type_, edns=edns)
+    channel = front.channel("udp", "1")
+    answer = front.respond(packet, channel)
+    if isinstance(answer, Forward):
+        answer = packet[:2] + b"\x81\x83" + packet[4:]  # an upstream's NXDOMAIN
+    assert answer is not None
+    by, reason = front.behind(Exchange(packet, answer, CLIENT, "127.0.0.1", "udp", 0.0, resolved))
+    return f"{by}: {reason}"
+
+
+CLIENT = Client("10.0.0.1", 4711)
+ALONE = "outside of every zone served here, and no forwarder is configured"
+
+
+def test_who_is_behind_an_answer_and_why(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("192.0.2.1 printer.example.org\n")
+    front = front_of(
+        f"""
+        . {{
+            kubernetes cluster.local
+            hosts {tmp_path / "hosts"} {{
+                fallthrough
+            }}
+            rewrite name exact short.test web.default.svc.cluster.local
+            forward . 127.0.0.1:9
+        }}
+        """,
+        WEB,
+    )
+    missing = "zone: Service default/web has 0 endpoints, none of that name"
+    assert behind(front, "web.default.svc.cluster.local") == "zone: "
+    assert behind(front, "a.web.default.svc.cluster.local") == missing
+    assert behind(front, "a.web.default.svc.cluster.local", edns=1232) == missing
+    assert behind(front, "printer.example.org") == "hosts: "
+    assert behind(front, "short.test", "AAAA") == "zone: Service default/web has IPv4 addresses only"
+    assert behind(front, "example.com", resolved="at once") == "cache: "
+    assert behind(front, "example.com", resolved="later") == "upstream: "
+
+
+def test_who_is_behind_a_refusal() -> None:
+    front = front_of("cluster.local {\n kubernetes cluster.local\n}", WEB)
+    assert isinstance(front, Router)
+    assert behind(front, "example.com") == f"zone: {ALONE}"
+    packet = query("web.default.svc.cluster.local")[:20]
+    answer = front.respond(packet, front.channel("udp", "1"))
+    assert isinstance(answer, bytes)
+    exchange = Exchange(packet, answer, CLIENT, "127.0.0.1", "udp", 0.0)
+    assert front.behind(exchange) == ("zone", "")
+    (block,) = site(". {\n kubernetes cluster.local\n}", WEB).fronts
+    assert behind(block, "example.com") == f"zone: {ALONE}"
+    assert block.behind(exchange) == ("zone", "")
+    notify = packet[:2] + b"\x20" + query("web.default.svc.cluster.local")[3:]
+    refused = block.respond(notify, block.channel("udp", "1"))
+    assert isinstance(refused, bytes)
+    assert block.behind(Exchange(notify, refused, CLIENT, "127.0.0.1", "udp", 0.0)) == ("zone", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minidns.admin import changes, explaining, state, zones
+from minidns.admin import changes, explaining, queries, state, zones
 from minidns.admin.running import Running
 from minidns.config.settings import Config
 from minidns.config.values import Listen
@@ -18,6 +18,7 @@ def endpoints(running: Running) -> tuple[Endpoint, ...]:
         *explaining.endpoints(running),
         *zones.endpoints(running),
         *changes.endpoints(running),
+        *queries.endpoints(running),
     )
 
 

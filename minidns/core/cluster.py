@@ -14,7 +14,7 @@ _NO_SLICES: Mapping[str, EndpointSlice] = MappingProxyType({})
 class Cluster:
     """Objects by kind and key, with the slices of each Service and the namespaces that hold a Service of some name.
 
-    Slices may be here before their Service, and may outlive it.
+    Slices may be here before their Service, and may outlive it. version: counts the objects that came and went.
     """
 
     def __init__(self) -> None:
@@ -27,6 +27,7 @@ class Cluster:
         self._slices: dict[Key, dict[str, EndpointSlice]] = {}
         self._services_in: defaultdict[str, set[str]] = defaultdict(set)
         self._namespaces_with: dict[str, tuple[str, ...]] = {}
+        self.version = 0
 
     def all(self, kind: Kind) -> Mapping[Key, Object]:
         """Every object of a kind. Not a copy."""
@@ -34,6 +35,7 @@ class Cluster:
 
     def put(self, obj: Object) -> None:
         """Add an object, or replace the one with its key."""
+        self.version += 1
         self._objects[type(obj)][obj.key] = obj
         if isinstance(obj, EndpointSlice):
             self._slices.setdefault((obj.namespace, obj.service), {})[obj.name] = obj
@@ -43,6 +45,7 @@ class Cluster:
 
     def drop(self, obj: Object) -> None:
         """Remove an object that is here."""
+        self.version += 1
         del self._objects[type(obj)][obj.key]
         if isinstance(obj, EndpointSlice):
             of_service = self._slices[obj.namespace, obj.service]

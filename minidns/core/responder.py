@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from minidns.core import answers, names, records, wire
 from minidns.core.answers import Answer
@@ -101,8 +101,29 @@ Messages = Iterator[bytes]
 Elsewhere = bytes | Coroutine[Any, Any, bytes | None] | Messages | None
 #: (packet, what respond said, channel, client).
 Resolve = Callable[[bytes, Forward, Channel, Client], Elsewhere]
-#: (packet, answer, the client's address as its socket has it, the local address, transport, seconds).
-Observe = Callable[[bytes, bytes, Any, str, str, float], None]
+#: Whether somebody else answered.
+Resolved = Literal["no", "at once", "later"]
+
+
+class Exchange(NamedTuple):
+    """A question that was answered.
+
+    query, answer: the packets. local: the address that listens. transport: "udp" or "tcp". seconds: from reading the
+    question to sending the answer.
+    """
+
+    query: bytes
+    answer: bytes
+    client: Client
+    local: str
+    transport: str
+    seconds: float
+    resolved: Resolved = "no"
+
+
+#: (how many questions were just answered, what makes the exchange of one of them): told once per batch, so that one who
+#: wants a few of many exchanges pays for those alone.
+Observe = Callable[[int, Callable[[int], Exchange]], None]
 
 
 class Responder:

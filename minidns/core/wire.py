@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
+from contextlib import suppress
 from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
@@ -34,7 +35,8 @@ OPT_SIZE = 11
 NO_OPTIONS = b"\0\0"
 #: An SOA record behind a question of its zone: every name of it is compressed.
 SOA_SIZE = 54
-EDE_TEXT = 160
+#: The option code of an Extended DNS Error (RFC 8914, 2), and the most bytes of its text.
+EDE, EDE_TEXT = 15, 160
 #: EDNS options, and records behind the question, that are read. Clients send a handful of options and at most three
 #: records (OPT, TSIG, an IXFR's SOA); a TCP message has room for 16,000 options, which keep a server busy for 8 ms.
 MAX_OPTIONS = 64
@@ -220,7 +222,34 @@ def error(packet: bytes, rcode: int, question: Question | None = None) -> bytes:
 def ede(code: int, text: str) -> bytes:
     """Options with one Extended DNS Error (RFC 8914, 2), their length in front. The text is cut at EDE_TEXT bytes."""
     raw = text.encode("utf-8", "replace")[:EDE_TEXT].decode("utf-8", "ignore").encode()
-    return struct.pack("!HHHH", len(raw) + 6, 15, len(raw) + 2, code) + raw
+    return struct.pack("!HHHH", len(raw) + 6, EDE, len(raw) + 2, code) + raw
+
+
+def extended_error(packet: bytes) -> tuple[int, str] | None:
+    """Code and text of the first Extended DNS Error of an answer, None when it has none. Never raises."""
+    with suppress(IndexError, struct.error, MalformedError):
+        questions, *counts = struct.unpack_from("!4H", packet, 4)
+        at = HEADER
+        for _ in range(questions):
+            at = skip_name(packet, at) + 4
+        for _ in range(sum(counts)):
+            at = skip_name(packet, at)
+            type_, length = struct.unpack_from("!H6xH", packet, at)
+            at += 10 + length
+            if type_ == records.OPT:
+                return _extended_error(packet[at - length : at])
+    return None
+
+
+def _extended_error(options: bytes) -> tuple[int, str] | None:
+    at = 0
+    while at + 4 <= len(options):
+        code, length = struct.unpack_from("!HH", options, at)
+        if code == EDE and length >= 2:
+            option = options[at + 4 : at + 4 + length]
+            return int.from_bytes(option[:2], "big"), option[2:].decode("utf-8", "replace")
+        at += 4 + length
+    return None
 
 
 def reason_options(reason: Reason, code: int | None = None) -> bytes:

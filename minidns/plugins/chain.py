@@ -71,6 +71,7 @@ class Chain:
     """`respond` and `resolve` of a block behind its stages. respond, resolve: those of what is behind them."""
 
     def __init__(self, stages: Sequence[Stage], respond: Respond, resolve: Resolve) -> None:
+        self._stages = tuple(stages)
         self._wants = tuple(stage.wants for stage in stages)
         self._respond, self._resolve = respond, resolve
         self.handle: Handle = self._last
@@ -92,6 +93,28 @@ class Chain:
             return self._resolve(packet, forward, channel, client)
         answer = self.handle(Query(packet, forward.question, channel, client))
         return _guarded(answer, packet, forward.question) if isinstance(answer, Coroutine) else answer
+
+    def behind(self, packet: bytes, answer: bytes, channel: Channel, client: Client) -> tuple[str, bytes]:
+        """Which plugin gave the answer to a packet by itself, "" for none; and the packet that came as far as that.
+
+        The plugins are asked once more, while nothing is behind them but that answer.
+        """
+        asked = _plain(packet)
+        if asked is None:
+            return "", packet
+        passed: dict[int, bytes] = {}
+
+        def handle(query: Query, number: int = 0) -> Elsewhere:
+            passed[number] = query.packet
+            if number == len(self._stages):
+                return answer
+            return self._stages[number].handle(query, partial(handle, number=number + 1))
+
+        handle(Query(packet, asked, channel, client))
+        last = max(passed)
+        # There is a module per plugin, which has its name.
+        plugin = type(self._stages[last]).__module__.rpartition(".")[2] if last < len(self._stages) else ""
+        return plugin, passed[last]
 
     def _last(self, query: Query) -> Elsewhere:
         said = self._respond(query.packet, query.channel)

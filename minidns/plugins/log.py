@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from minidns.config.plugins.log import Log, LogClass
 from minidns.core import names, records
 from minidns.core.names import is_below
+from minidns.core.responder import Exchange
 from minidns.core.wire import PLAIN_SIZE, TCP_SIZE, MalformedError, Question
 from minidns.plugins.forward import message
 
 _PLACEHOLDER = re.compile(r"\{(>?[a-z]+)\}")
 _FLAGS = {0x8000: "qr", 0x0400: "aa", 0x0200: "tc", 0x0100: "rd", 0x0080: "ra", 0x0020: "ad", 0x0010: "cd"}
-
-
-class Exchange(NamedTuple):
-    """A question that was answered: its bytes, who asked, where, over which transport, and how many seconds it took."""
-
-    query: bytes
-    answer: bytes
-    remote: str
-    port: int
-    local: str
-    transport: str
-    seconds: float
 
 
 class QueryLog:
@@ -64,9 +52,9 @@ def _values(asked: Question, exchange: Exchange) -> dict[str, str]:
         "class": "IN" if asked.class_ == 1 else f"CLASS{asked.class_}",
         "name": names.to_text(asked.name),
         "proto": exchange.transport,
-        "remote": f"[{exchange.remote}]" if ":" in exchange.remote else exchange.remote,
+        "remote": f"[{exchange.client.address}]" if ":" in exchange.client.address else exchange.client.address,
         "local": f"[{exchange.local}]" if ":" in exchange.local else exchange.local,
-        "port": str(exchange.port),
+        "port": str(exchange.client.port),
         "size": str(len(exchange.query)),
         "rsize": str(len(exchange.answer)),
         "duration": f"{exchange.seconds:.9f}s",

@@ -15,7 +15,7 @@ from contextlib import suppress
 from time import perf_counter
 from typing import Any, Protocol
 
-from minidns.core.responder import Channel, Client, Forward, Observe, Resolve, Respond
+from minidns.core.responder import Channel, Client, Exchange, Forward, Observe, Resolve, Resolved, Respond
 from minidns.metrics import Timing
 from minidns.server.places import KERNEL, RECEIVE_BUFFER, Places, source_of
 from minidns.server.turns import AGAIN, Turns
@@ -29,6 +29,9 @@ BATCH, ANSWERS, READ = 32, 32 << 10, 16 << 10
 FLUSH, LOOK = 1.0, 0.05
 #: Queries of one connection that wait for an upstream. More are not read until some are answered.
 PENDING = 100
+
+#: A question, its answer, and whether somebody else had it.
+_Told = tuple[bytes, bytes, Resolved]
 
 _RESET = struct.pack("ii", 1, 0)
 
@@ -171,6 +174,7 @@ class Connection:
     def _answer(self, until: float) -> None:
         """Answer whole queries, up to BATCH, ANSWERS and `until`, and send the answers."""
         replies: list[bytes] = []
+        told: list[_Told] = []
         started = perf_counter()
         at = count = size = asked = 0
         buffer, listener, clock = self._in, self._listener, self._turns.clock
@@ -188,7 +192,8 @@ class Connection:
             if isinstance(reply, bytes):
                 replies += (len(reply).to_bytes(2, "big"), reply)
                 size += len(reply)
-                self._observe(packet, reply, started)
+                if listener.observe:
+                    told.append((packet, reply, "at once" if isinstance(said, Forward) else "no"))
             elif isinstance(reply, Coroutine):
                 self._later(packet, reply)
             elif reply is not None:
@@ -204,6 +209,8 @@ class Connection:
             self._places.touch(self)
         if replies:
             self._send(b"".join(replies))
+        if told:
+            self._tell(told, started)
 
     def _send(self, more: bytes) -> None:
         """Send what waits and some more, as far as the kernel takes it."""
@@ -263,10 +270,16 @@ class Connection:
         if close is not None:
             close()
 
-    def _observe(self, packet: bytes, reply: bytes, started: float) -> None:
-        if self._listener.observe:
+    def _tell(self, told: list[_Told], started: float) -> None:
+        seconds = perf_counter() - started
+
+        def exchange(number: int) -> Exchange:
             self._local = self._local or self._sock.getsockname()[0]
-            self._listener.observe(packet, reply, self.address, self._local, "tcp", perf_counter() - started)
+            packet, reply, resolved = told[number]
+            return Exchange(packet, reply, self.client, self._local, "tcp", seconds, resolved)
+
+        if self._listener.observe:
+            self._listener.observe(len(told), exchange)
 
     def _later(self, packet: bytes, coming: Coroutine[Any, Any, bytes | None]) -> None:
         task = asyncio.get_running_loop().create_task(self._answer_later(packet, coming))
@@ -286,4 +299,4 @@ class Connection:
             self._answers += 1
             self._out += len(reply).to_bytes(2, "big") + reply
             self._places.touch(self)
-            self._observe(packet, reply, started)
+            self._tell([(packet, reply, "later")], started)

@@ -79,6 +79,11 @@ class Listening:
         for server in self._servers:
             server.serve(respond, resolve, channel(server.channel.transport, server.channel.family), observe)
 
+    def observe(self, observe: Observe | None) -> None:
+        """Tell somebody else of the answers from now on."""
+        for server in self._servers:
+            server.observe = observe
+
     def copy(self) -> Listening:
         """The same sockets once more, to be stopped without closing these."""
         made = Listening(self._listen, shared=self._shared)

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from minidns.config.values import Listen
 from minidns.core.model import Change
-from minidns.core.responder import Channel
+from minidns.core.responder import Channel, Observe
 from minidns.front import Front
 from minidns.metrics import Report, Timing
 from minidns.server.listening import Listening, MakeChannel
+from minidns.server.tap import Deliver, Tap, both
 from minidns.server.tcp import TcpServer
 from minidns.site import Site
 
@@ -30,6 +31,7 @@ class Serving:
         self._tcp = TcpServer()
         self._channels: list[tuple[str, Channel]] = []
         self._timings: list[tuple[str, dict[str, Timing]]] = []
+        self._tap: Tap | None = None
 
     async def start(self) -> None:
         """Open every socket and answer. Raises OSError, naming the address, with every socket closed again."""
@@ -57,7 +59,7 @@ class Serving:
         for listen in fronts.keys() & self._listening.keys():
             front = fronts[listen]
             counted = self._counted(f"dns://{listen}", front.channel)
-            self._listening[listen].serve(front.respond, front.resolve, counted, front.observe)
+            self._listening[listen].serve(front.respond, front.resolve, counted, self._observe(front))
         for listen in self._listening.keys() - fronts.keys():
             await self._listening.pop(listen).stop()
         self._listening |= added
@@ -65,6 +67,7 @@ class Serving:
 
     async def stop(self) -> None:
         """Answer what has arrived, then close every socket."""
+        self.tap(None)
         for listening in self._listening.values():
             await listening.stop()
         self._listening.clear()
@@ -78,6 +81,17 @@ class Serving:
     def ports(self) -> dict[Listen, int]:
         """The port of each address, also where the system chose it."""
         return {listen: listening.port for listen, listening in self._listening.items()}
+
+    def tap(self, deliver: Deliver | None, share: int = 1) -> None:
+        """Show what is answered from now on; None ends that. share: how many processes do so together."""
+        if self._tap is not None:
+            self._tap.stop()
+        self._tap = Tap(deliver, share) if deliver else None
+        if self._tap is not None:
+            self._tap.start()
+        for listen, front in self.site.by_address().items():
+            if listen in self._listening:
+                self._listening[listen].observe(self._observe(front))
 
     def publish(self, site: Site, changes: Sequence[Change]) -> None:
         """The site has these changes already; there is nobody else to tell."""
@@ -116,8 +130,11 @@ class Serving:
         server = f"dns://{listen}"
         self._timings.append((server, listening.timings))
         channel = self._counted(server, front.channel)
-        listening.start(front.respond, front.resolve, channel, self._tcp, front.observe)
+        listening.start(front.respond, front.resolve, channel, self._tcp, self._observe(front))
         return listening
+
+    def _observe(self, front: Front) -> Observe | None:
+        return both(front.observe, self._tap.observing(front) if self._tap else None)
 
     def _counted(self, server: str, channel: MakeChannel) -> MakeChannel:
         def make(transport: str, family: str) -> Channel:

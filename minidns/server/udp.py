@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from time import perf_counter
 from typing import Any
 
-from minidns.core.responder import Channel, Client, Forward, Observe, Resolve, Respond
+from minidns.core.responder import Channel, Client, Exchange, Forward, Observe, Resolve, Resolved, Respond
 from minidns.metrics import Timing
 from minidns.server.batch import AVAILABLE, QUERY, SIZE, Batch
 
@@ -72,7 +72,7 @@ class UdpServer:
         self._respond = respond
         self._resolve = resolve
         self._timing = timing
-        self._observe = observe
+        self.observe = observe
         self._tasks: set[asyncio.Task[None]] = set()
         self._wildcard = sock.getsockname()[0] in WILDCARDS
         self._batch = Batch(sock, pktinfo=self._wildcard) if AVAILABLE else None
@@ -83,7 +83,7 @@ class UdpServer:
 
     def serve(self, respond: Respond, resolve: Resolve, channel: Channel, observe: Observe | None = None) -> None:
         """Answer with something else from the next packet on."""
-        self._respond, self._resolve, self.channel, self._observe = respond, resolve, channel, observe
+        self._respond, self._resolve, self.channel, self.observe = respond, resolve, channel, observe
 
     def start(self) -> None:
         asyncio.get_running_loop().add_reader(self._sock, self._readable)
@@ -102,33 +102,61 @@ class UdpServer:
     def _readable(self) -> int:
         """Answer up to BATCH packets; returns how many there were."""
         started = perf_counter()
-        count = self._drain(self._batch) if self._batch and not self._observe else self._drain_any()
+        count = self._drain(self._batch, started) if self._batch else self._drain_any()
         if count:
             self._timing.batch(count, perf_counter() - started)
         return count
 
-    def _drain(self, batch: Batch) -> int:
+    def _drain(self, batch: Batch, started: float) -> int:
         respond, channel = self._respond, self.channel
         packets = batch.receive()
         replies: list[bytes | Forward | None] = [respond(packet, channel) for packet in packets]
-        if Forward in map(type, replies):
-            self._resolve_batch(batch, packets, replies)
+        at_once = self._resolve_batch(batch, packets, replies) if Forward in map(type, replies) else ()
         for index in batch.send(replies):
             reply = replies[index]
             if isinstance(reply, bytes):
-                self._send(packets[index], reply, batch.ancillary(index), batch.address(index), perf_counter())
+                self._send(reply, batch.ancillary(index), batch.address(index))
+        if self.observe:
+            self._tell(batch, packets, replies, at_once, started)
         return len(packets)
 
-    def _resolve_batch(self, batch: Batch, packets: list[bytes], replies: list[bytes | Forward | None]) -> None:
-        """Put answers that somebody else has at once in their places; others are sent when they come."""
+    def _tell(
+        self,
+        batch: Batch,
+        packets: list[bytes],
+        replies: list[bytes | Forward | None],
+        at_once: Sequence[int],
+        started: float,
+    ) -> None:
+        places = [index for index, reply in enumerate(replies) if type(reply) is bytes]
+        seconds = perf_counter() - started
+
+        def exchange(number: int) -> Exchange:
+            index, local = places[number], self._sock.getsockname()[0]
+            reply, client = replies[index], Client(*batch.address(index)[:2])
+            assert type(reply) is bytes
+            resolved: Resolved = "at once" if index in at_once else "no"
+            return Exchange(packets[index], reply, client, local, "udp", seconds, resolved)
+
+        if places and self.observe:
+            self.observe(len(places), exchange)
+
+    def _resolve_batch(
+        self, batch: Batch, packets: list[bytes], replies: list[bytes | Forward | None]
+    ) -> Sequence[int]:
+        """Put answers that somebody else has at once in their places, which are returned; others are sent when they
+        come."""
+        at_once = []
         for index, reply in enumerate(replies):
             if isinstance(reply, Forward):
                 address = batch.address(index)
                 coming = self._resolve(packets[index], reply, self.channel, Client(*address[:2]))
                 if isinstance(coming, bytes):
                     replies[index] = coming
+                    at_once.append(index)
                 elif isinstance(coming, Coroutine):
                     self._start(self._answer_later(packets[index], coming, batch.ancillary(index), address))
+        return at_once
 
     def _drain_any(self) -> int:
         recvmsg = self._sock.recvmsg
@@ -142,24 +170,30 @@ class UdpServer:
             started = perf_counter()
             reply = self._respond(packet, self.channel)
             if isinstance(reply, bytes):
-                self._send(packet, reply, ancillary, address, started)
+                self._send(reply, ancillary, address)
+                self._tell_one(packet, reply, address, started)
             elif reply is not None:
                 self._later(packet, reply, ancillary, address)
         return BATCH
 
-    def _send(self, packet: bytes, reply: bytes, ancillary: _Ancillary, address: Any, started: float) -> None:
+    def _send(self, reply: bytes, ancillary: _Ancillary, address: Any) -> None:
         try:
             self._sock.sendmsg((reply,), ancillary, 0, address)
         except OSError as error:
             log.debug("the answer to %s is lost: %s", address, error)
-        if self._observe:
-            self._observe(packet, reply, address, self._sock.getsockname()[0], "udp", perf_counter() - started)
+
+    def _tell_one(self, packet: bytes, reply: bytes, address: Any, started: float, resolved: Resolved = "no") -> None:
+        if self.observe:
+            local, seconds = self._sock.getsockname()[0], perf_counter() - started
+            told = Exchange(packet, reply, Client(*address[:2]), local, "udp", seconds, resolved)
+            self.observe(1, lambda _: told)
 
     def _later(self, packet: bytes, forward: Forward, ancillary: _Ancillary, address: Any) -> None:
         started = perf_counter()
         reply = self._resolve(packet, forward, self.channel, Client(*address[:2]))
         if isinstance(reply, bytes):
-            self._send(packet, reply, ancillary, address, started)
+            self._send(reply, ancillary, address)
+            self._tell_one(packet, reply, address, started, "at once")
         elif isinstance(reply, Coroutine):
             self._start(self._answer_later(packet, reply, ancillary, address))
 
@@ -175,4 +209,5 @@ class UdpServer:
         reply = await coming
         self._timing.batch(1, perf_counter() - started)
         if reply is not None:
-            self._send(packet, reply, ancillary, address, started)
+            self._send(reply, ancillary, address)
+            self._tell_one(packet, reply, address, started, "later")

@@ -9,12 +9,14 @@ import pickle
 import signal
 import socket
 from contextlib import suppress
+from functools import partial
 from typing import Any, NoReturn
 
 from minidns.config.values import Listen
 from minidns.server.listening import Listening
 from minidns.server.serving import Serving
 from minidns.site import Site
+from minidns.views.queries import Slice
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +24,8 @@ log = logging.getLogger(__name__)
 BEHIND = 64 << 20
 #: What a worker is asked, and says at once, to show that it works.
 ALIVE = "alive"
+#: Bytes of queries to be shown that the watching process may be behind before some are lost.
+BEHIND_SHOWN = 1 << 20
 
 
 def frame(message: object) -> bytes:
@@ -99,3 +103,11 @@ async def _follow(site: Site, serving: Serving, reader: asyncio.StreamReader, wr
                     writer.write(frame(await serving.report()))
                 case "alive":
                     writer.write(frame(ALIVE))
+                case ("tap", share):
+                    serving.tap(partial(_show, writer) if share else None, share)
+
+
+def _show(writer: asyncio.StreamWriter, shown: Slice) -> None:
+    """Nobody waits for what is only looked at: what cannot be sent is lost."""
+    if writer.transport.get_write_buffer_size() < BEHIND_SHOWN:
+        writer.write(frame(shown))

@@ -27,8 +27,10 @@ from minidns.core.model import Change
 from minidns.metrics import Report
 from minidns.server.listening import Listening
 from minidns.server.serving import Serving
+from minidns.server.tap import Deliver
 from minidns.server.worker import ALIVE, BEHIND, become_worker, frame, read
 from minidns.site import Site
+from minidns.views.queries import Slice
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,7 @@ class Workers:
         self._stopping = False
         self._changing = asyncio.Lock()
         self._past = Report()
+        self._deliver: Deliver | None = None
         self.restarts = 0
 
     async def start(self) -> None:
@@ -134,6 +137,19 @@ class Workers:
                 if worker.site is site:
                     worker.send(message)
 
+    def tap(self, deliver: Deliver | None) -> None:
+        """Show what all workers answer from now on; None ends that."""
+        self._deliver = deliver
+        for worker in self._workers:
+            worker.send(self._tapping())
+
+    def _tapping(self) -> bytes:
+        return frame(("tap", self._count if self._deliver else 0))
+
+    def _show(self, shown: Slice) -> None:
+        if self._deliver is not None:
+            self._deliver(shown)
+
     def mark_synced(self, site: Site) -> None:
         """Answer with workers that share what the first full list has made."""
         self._later(self._renew(site))
@@ -168,9 +184,11 @@ class Workers:
             become_worker(self._site, theirs, {listen: opened[listen] for listen in self._site.by_address()})
         theirs.close()
         ours.setblocking(False)
-        worker = _Worker(pid, slot, self._site, self._ended)
+        worker = _Worker(pid, slot, self._site, self._ended, self._show)
         # Known before anything is awaited: it has all that was published until the fork, and is sent all after it.
         self._workers.add(worker)
+        if self._deliver is not None:
+            worker.send(self._tapping())
         await worker.connect(ours)
         return worker
 
@@ -203,13 +221,14 @@ class Workers:
 class _Worker:
     """The watching process's end of one worker. last: what it counted, as far as it has said."""
 
-    def __init__(self, pid: int, slot: int, site: Site, ended: Callable[[_Worker], None]) -> None:
+    def __init__(self, pid: int, slot: int, site: Site, ended: Callable[[_Worker], None], show: Deliver) -> None:
         self.pid = pid
         self.slot = slot
         self.started = monotonic()
         self.site = site
         self.last = Report()
         self._ended = ended
+        self._show = show
         self._early: list[bytes] = []
         self._writer: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None
@@ -284,6 +303,8 @@ class _Worker:
                     self._reported.set()
                 elif said == ALIVE:
                     self._unanswered = 0
+                elif isinstance(said, Slice):
+                    self._show(said)
                 else:
                     self._listens.set()
                     watching = asyncio.create_task(self._watch())

@@ -302,3 +302,28 @@ def test_what_is_prepared_is_small() -> None:
 def test_an_error_without_a_question() -> None:
     assert wire.error(header(0x7930), 1) == HEAD.pack(0x1234, 0x8000 | 0x7910 | 1, 0, 0, 0, 0)
     assert isinstance(wire.profile(0, None, 1232), Profile)
+
+
+def test_extended_errors_are_read_back() -> None:
+    record = b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 5, 4) + bytes(4)
+    question = b"\1x\0\0\1\0\1"
+    other = struct.pack("!HH", 10, 3) + b"abc"
+
+    def answer(options: bytes, counts: tuple[int, int, int, int] = (1, 1, 0, 1)) -> bytes:
+        opt = OPT[:-2] + struct.pack("!H", len(options)) + options
+        return header(0x8180, counts) + question + record + opt
+
+    told = wire.ede(18, "grün")[2:]
+    assert wire.extended_error(answer(told)) == (18, "grün")
+    assert wire.extended_error(answer(other + told + wire.ede(3, "later")[2:])) == (18, "grün")
+    assert wire.extended_error(answer(other)) is None
+    assert wire.extended_error(answer(b"")) is None
+    assert wire.extended_error(answer(struct.pack("!HH", 15, 1) + b"\0")) is None, "too short for a code"
+    assert wire.extended_error(answer(struct.pack("!HHH", 15, 3, 18) + b"\xff")) == (18, "\ufffd")
+    assert wire.extended_error(header(0x8180, (1, 1, 0, 0)) + question + record) is None
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_keep_extended_errors_from_being_looked_for(rest: bytes) -> None:
+    found = wire.extended_error(header(0x8180, (1, 1, 1, 1)) + rest)
+    assert found is None or isinstance(found[1], str)

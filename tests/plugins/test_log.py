@@ -8,7 +8,8 @@ import dns.message
 import pytest
 
 from minidns.config.settings import Log
-from minidns.plugins.log import Exchange, QueryLog
+from minidns.core.responder import Client, Exchange
+from minidns.plugins.log import QueryLog
 from tests.support.neighbours import answer_to
 
 A = "a.example.org. 5 A 192.0.2.1"
@@ -19,7 +20,9 @@ def exchange(
 ) -> Exchange:
     transport, remote = options.pop("transport", "udp"), options.pop("remote", "::1")
     query = dns.message.make_query(name, "A", id=29008, **options).to_wire()
-    return Exchange(query, answer_to(query, *answers, rcode=rcode), remote, 50759, "127.0.0.1", transport, seconds)
+    return Exchange(
+        query, answer_to(query, *answers, rcode=rcode), Client(remote, 50759), "127.0.0.1", transport, seconds
+    )
 
 
 def test_common_format_is_coredns() -> None:
@@ -69,4 +72,4 @@ def test_name_from_the_network_is_escaped() -> None:
 
 
 def test_packet_that_is_no_question_is_not_written() -> None:
-    assert QueryLog((Log(),)).line(Exchange(b"\0" * 12, b"\0" * 12, "::1", 1, "::1", "udp", 0.0)) is None
+    assert QueryLog((Log(),)).line(Exchange(b"\0" * 12, b"\0" * 12, Client("::1", 1), "::1", "udp", 0.0)) is None

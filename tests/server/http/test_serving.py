@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from minidns.config.values import Listen
-from minidns.server.http.broadcast import BEHIND, Broadcast, Tell
+from minidns.server.http.broadcast import BEHIND, Broadcast, event
 from minidns.server.http.endpoint import EVENTS, JSON, Asked, Endpoint, RefusedError, Reply
 from minidns.server.http.serving import READERS, UNDER_WAY, serve
 
@@ -25,16 +25,16 @@ PATIENCE = 20.0
 class Told:
     """Endpoints as a test wants them."""
 
-    tells: list[Tell] = field(default_factory=list)
+    tells: list[Callable[[bytes], None]] = field(default_factory=list)
     open: int = 0
     most_open: int = 0
     going_on: asyncio.Event = field(default_factory=asyncio.Event)
     pieces: int = 0
 
     def __post_init__(self) -> None:
-        self.events = Broadcast(self.follow)
+        self.events: Broadcast[bytes] = Broadcast(self.follow)
 
-    def follow(self, tell: Tell) -> Callable[[], None]:
+    def follow(self, tell: Callable[[bytes], None]) -> Callable[[], None]:
         self.tells.append(tell)
         return lambda: self.tells.remove(tell)
 
@@ -78,7 +78,7 @@ class Told:
         return Reply(pieces())
 
     async def on_events(self, _: Asked) -> Reply:
-        return Reply(self.events.read(), EVENTS)
+        return Reply(self.events.read(event), EVENTS)
 
     async def on_scale(self, asked: Asked) -> Reply:
         return Reply(msgspec.json.encode(msgspec.json.decode(asked.body, type=dict[str, int])), JSON)
@@ -264,13 +264,13 @@ async def test_an_event_is_told_once_to_every_reader(client: aiohttp.ClientSessi
 
 
 async def test_a_reader_that_is_behind_is_told_what_it_lost(told: Told) -> None:
-    stream = told.events.read()
+    stream = told.events.read(event)
     assert await anext(stream) == b": watching\n\n"
     for number in range(BEHIND + 7):
         told.events.tell(b"%d" % number)
     text = await anext(stream)
-    assert text.count(b"data: ") == BEHIND
-    assert text.endswith(b"data: %d\n\n: 7 events were lost here\n\n" % (BEHIND - 1))
+    assert text.count(b"data: ") == BEHIND + 1
+    assert text.endswith(b'data: %d\n\nevent: lost\ndata: {"lost":7}\n\n' % (BEHIND - 1))
     told.events.tell(b"next")
     assert await anext(stream) == b"data: next\n\n"
     await stream.aclose()
