@@ -176,6 +176,9 @@ class App:
             source.origin if source else "no source",
             self.generation.site.summary(),
         )
+        if (admin := self.config.admin) is not None:
+            host = admin.host if admin.host not in ("", "0.0.0.0", "::") else "127.0.0.1"
+            log.info("see the cluster as DNS sees it: http://%s/", Listen(host, self.admin_ports[admin]))
 
 
 async def _first_list(generation: Generation) -> None:

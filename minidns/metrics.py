@@ -78,6 +78,7 @@ HELP = {
     "coredns_forward_max_concurrent_rejects": "Questions refused because max_concurrent were under way.",
     "minidns_zone_names": "Names in the zone index, empty non-terminals included.",
     "minidns_zone_serial": "The SOA serial number of the zone.",
+    "minidns_admin_answers": "Answers to questions that were asked over HTTP.",
     "minidns_zone_changes": "Changes of the cluster that touched a name.",
     "minidns_zone_touched_names": "Names that changes touched.",
     "minidns_source_synced": "1 once the first full list of everything is in.",

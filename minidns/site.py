@@ -12,15 +12,18 @@ from minidns import explain
 from minidns.config.settings import Cluster as ClusterSource
 from minidns.config.settings import Config, Kubernetes, ServerBlock
 from minidns.config.values import Listen
-from minidns.core import names
+from minidns.core import answers, names, reasons
 from minidns.core.model import Change, EndpointSlice, Key, Kind, Namespace, Object, Pod, Service, Upserted
+from minidns.core.names import Name
 from minidns.core.schema import PodMode, ZoneSettings
 from minidns.core.zone import Touch, Zone
 from minidns.explain import Explanation, SearchExplanation
 from minidns.front import BlockFront, Front, Router
-from minidns.views.changes import Event, event_of, versions
+from minidns.views.changes import Event, Version, event_of, versions
 
 Watcher = Callable[[Event], None]
+#: Is told which objects a change made different, and how.
+Follower = Callable[[Sequence[Version]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,8 @@ class Site:
     """All zones and fronts of a configuration.
 
     like: a site that is told of the same objects, whose zones this one shares where their settings are the same.
-    watchers: called after every change that made something different in the first zone. stale: what `mark_stale` said.
+    watchers: called after every change that made something different in the first zone. followers: too, with less to
+    tell and at less cost. stale: what `mark_stale` said.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Site:
         self._exposed_only = isinstance(source, ClusterSource) and bool(source.namespace_labels)
         self.fronts = tuple(BlockFront(block, self._zones_of(block)) for block in config.servers)
         self.watchers: list[Watcher] = []
+        self.followers: list[Follower] = []
         self.stale = ""
 
     @property
@@ -77,7 +82,7 @@ class Site:
                 kind = type(change.object) if isinstance(change, Upserted) else change.kind
                 if kind not in fed.kinds:
                     continue
-                if index or not self.watchers:
+                if index or not (self.watchers or self.followers):
                     fed.zone.apply(change)
                 else:
                     self._tell(fed.zone, change)
@@ -105,14 +110,18 @@ class Site:
             type_ = explain.parse_type(query["type"]) if query.get("type") else explain.usual_type(name)
             return explain.explain(zone, name, type_, forwards=forwards, fallthrough=fallthrough)
         types = [explain.parse_type(query["type"])] if query.get("type") else explain.BOTH
-        ndots = int(query.get("ndots") or explain.NDOTS)
-        libc = explain.Libc(query.get("libc") or explain.Libc.GLIBC)
+        ndots, libc = explain.parse_ndots(query.get("ndots", "")), explain.parse_libc(query.get("libc", ""))
         asked = zone, query["name"], query["from"], types
         return explain.explain_search(*asked, ndots=ndots, libc=libc, forwards=forwards, fallthrough=fallthrough)
 
     def known(self) -> dict[Kind, Mapping[Key, Object]]:
         """Every object that the zones hold, by kind: as they are now, and as they change."""
         return {kind: fed.zone.cluster.all(kind) for fed in self._fed.values() for kind in fed.kinds}
+
+    def reason(self, name: Name, type_: int) -> str:
+        """Why the zones answer a question as they do, in a sentence; "" where records need none."""
+        zone = next((zone for zone in self.zones if zone.origin(name)), self.zones[0])
+        return reasons.sentence(answers.answer(zone, name, type_).reason)
 
     def summary(self) -> str:
         """The zones and how much is in them, in one line."""
@@ -152,10 +161,13 @@ class Site:
                 responder.mark_stale(text)
 
     def _tell(self, zone: Zone, change: Change) -> None:
-        feed: list[Touch] = []
+        feed: list[Touch] | None = [] if self.watchers else None
         changed = versions(zone.cluster, change)
         zone.apply(change, feed)
-        if event := event_of(zone, changed, feed):
+        if changed:
+            for follower in tuple(self.followers):
+                follower(changed)
+        if feed is not None and (event := event_of(zone, changed, feed)):
             for watcher in tuple(self.watchers):
                 watcher(event)
 

@@ -9,7 +9,7 @@ from minidns.config import corefile
 from minidns.config.settings import Cluster, Config, Kubernetes, ServerBlock
 from minidns.config.values import Listen
 from minidns.core import names
-from minidns.core.model import EndpointSlice, Kind, Namespace, Pod, Replaced, Service, Upserted
+from minidns.core.model import Deleted, EndpointSlice, Kind, Namespace, Pod, Replaced, Service, Upserted
 from minidns.front import BlockFront, Router
 from minidns.site import Site
 from minidns.views.changes import Event
@@ -168,3 +168,15 @@ def test_explanations() -> None:
 def test_listen_addresses_are_those_of_the_blocks() -> None:
     made = site(".:5 {\n bind 127.0.0.1 ::1\n kubernetes cluster.local\n}")
     assert set(made.by_address()) == {Listen("127.0.0.1", 5), Listen("::1", 5)}
+
+
+def test_followers_are_told_which_objects_differ_also_when_nobody_watches() -> None:
+    made = site("cluster.local {\n    kubernetes\n}")
+    told: list[tuple[object, object]] = []
+    made.followers.append(lambda changed: told.extend(changed))
+    web = headless("default/web")
+    made.publish([Upserted(web), Upserted(web), Deleted(type(web), web.key)])
+    assert told == [(None, web), (web, None)]
+    made.followers.clear()
+    made.publish([Upserted(web)])
+    assert len(told) == 2

@@ -11,6 +11,7 @@ _PARAMETERS = {
     "type": "A by default; with from, A and AAAA",
     "from": "the namespace of a pod, whose search list is walked",
     "ndots": "of that pod's resolver",
+    "libc": "whose resolver that is: glibc by default, or musl",
 }
 
 

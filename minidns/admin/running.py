@@ -28,6 +28,10 @@ class Running(Protocol):
     def addresses(self) -> list[Listen]: ...
 
     @property
+    def admin_ports(self) -> dict[Listen, int]:
+        """The port of each address for HTTP, also where the system chose it."""
+
+    @property
     def started(self) -> float: ...
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 from minidns import __version__, metrics
 from minidns.admin.running import Running
@@ -14,8 +15,9 @@ from minidns.server.http.endpoint import Asked, Endpoint, Reply
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def endpoints(running: Running) -> tuple[Endpoint, ...]:
-    state = State(running)
+def endpoints(running: Running, asked: Mapping[str, int]) -> tuple[Endpoint, ...]:
+    """asked: answers over HTTP by rcode."""
+    state = State(running, asked)
     return (
         Endpoint(path="/health", doc="OK while the process works", handler=state.on_health, public=True),
         Endpoint(path="/ready", doc="whether there is something to answer from", handler=state.on_ready, public=True),
@@ -24,23 +26,25 @@ def endpoints(running: Running) -> tuple[Endpoint, ...]:
     )
 
 
+def readiness(running: Running) -> tuple[bool, str]:
+    """Whether there is something to answer from, and one line that says so or why not."""
+    source, site = running.generation.source, running.generation.site
+    if not site.synced:
+        problem = source.problem()[0] if source else ""
+        return False, f"not ready: {problem or 'waiting for the first full list'}"
+    if source is not None and source.stale:
+        return True, f"ready, from the state of an earlier run: {source.problem()[0] or 'no full list yet'}"
+    reason, seconds = source.problem() if source else ("", 0.0)
+    return True, f"ready; for {seconds:.0f} s without the API server: {reason}" if reason else "ready"
+
+
 class State:
     """The state of a running server."""
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: Running, asked: Mapping[str, int]) -> None:
         self._running = running
+        self._asked = asked
         self._rendering: asyncio.Task[bytes] | None = None
-
-    def ready(self) -> tuple[bool, str]:
-        """Whether there is something to answer from, and one line that says so or why not."""
-        source, site = self._running.generation.source, self._running.generation.site
-        if not site.synced:
-            problem = source.problem()[0] if source else ""
-            return False, f"not ready: {problem or 'waiting for the first full list'}"
-        if source is not None and source.stale:
-            return True, f"ready, from the state of an earlier run: {source.problem()[0] or 'no full list yet'}"
-        reason, seconds = source.problem() if source else ("", 0.0)
-        return True, f"ready; for {seconds:.0f} s without the API server: {reason}" if reason else "ready"
 
     async def report(self) -> Report:
         """What was counted, and the state of zone and source."""
@@ -54,6 +58,8 @@ class State:
         if source is not None:
             report.programming = source.timing
         report.counters["minidns_zone_changes", ()] += generation.changes
+        for rcode, count in self._asked.items():
+            report.counters["minidns_admin_answers", (("rcode", rcode),)] = count
         report.gauges["minidns_source_synced", ()] = float(source is None or source.synced.is_set())
         report.gauges["minidns_source_stale", ()] = float(source is not None and source.stale)
         report.gauges["minidns_source_lost_seconds", ()] = source.problem()[1] if source else 0.0
@@ -64,14 +70,14 @@ class State:
         return Reply("stopping" if stopping else "OK", status=503 if stopping else 200)
 
     async def on_ready(self, _: Asked) -> Reply:
-        ready, text = self.ready()
+        ready, text = readiness(self._running)
         return Reply(text + "\n", status=200 if ready else 503)
 
     async def on_status(self, _: Asked) -> Reply:
         source = self._running.generation.source
         lines = [
             f"minidns {__version__}, up {time.time() - self._running.started:.0f} s",
-            self.ready()[1],
+            readiness(self._running)[1],
             f"source: {source.origin if source else 'none'}",
             f"zone: {self._running.generation.site.summary()}",
             f"listening: {', '.join(map(str, self._running.addresses))}",

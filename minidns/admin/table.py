@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minidns.admin import changes, explaining, queries, state, zones
+from minidns.admin import asking, changes, explaining, figures, mapping, page, queries, state, zones
 from minidns.admin.running import Running
 from minidns.config.settings import Config
 from minidns.config.values import Listen
@@ -13,13 +13,18 @@ from minidns.server.http.endpoint import Endpoint
 
 def endpoints(running: Running) -> tuple[Endpoint, ...]:
     """Every endpoint of the admin port."""
-    return (
-        *state.endpoints(running),
+    questions = asking.Asking(running)
+    others = (
+        *state.endpoints(running, questions.answered),
+        *figures.endpoints(running, questions.answered),
         *explaining.endpoints(running),
+        *asking.endpoints(running, questions),
+        *mapping.endpoints(running),
         *zones.endpoints(running),
         *changes.endpoints(running),
         *queries.endpoints(running),
     )
+    return (*page.endpoints(others), *others)
 
 
 def by_address(config: Config, table: Sequence[Endpoint]) -> dict[Listen, tuple[Endpoint, ...]]:

@@ -16,7 +16,7 @@ from minidns import __version__, explain
 from minidns.cli import bench
 from minidns.cli import commands as commands_
 from minidns.cli.offline import OfflineError
-from minidns.config import corefile
+from minidns.config import corefile, settings
 from minidns.config.plugins.cache import Cache
 from minidns.config.settings import (
     DEFAULT_ZONES,
@@ -37,7 +37,7 @@ from minidns.source.manifests.source import ManifestError
 
 #: Where `serve` listens unless it is told otherwise: a port that needs no privileges, on this machine only.
 LISTEN = "localhost:1053"
-ADMIN = "127.0.0.1:8053"
+ADMIN = str(settings.ADMIN)
 
 _EXAMPLES = """\
 examples:

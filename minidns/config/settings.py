@@ -31,6 +31,8 @@ __all__ = [
 #: The zones of every cluster that kubeadm makes: the cluster's own, and the reverse trees of both families.
 DEFAULT_ZONES: tuple[ZoneName, ...] = ("cluster.local.", "in-addr.arpa.", "ip6.arpa.")
 MAX_WORKERS = 256
+#: Where people and tools ask minidns itself, unless it is told otherwise: on this machine only.
+ADMIN = Listen("127.0.0.1", 8053)
 #: CoreDNS's ports.
 DNS, HEALTH, READY, METRICS = Listen("", 53), Listen("", 8080), Listen("", 8181), Listen("localhost", 9153)
 

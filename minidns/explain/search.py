@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from minidns.core import names, records
 from minidns.core.names import Name
+from minidns.core.why import shown
 from minidns.core.zone import Zone
 from minidns.explain.explanation import explain
 from minidns.explain.question import name_text, parse_name
@@ -37,6 +38,20 @@ class Libc(StrEnum):
 
     GLIBC = "glibc"
     MUSL = "musl"
+
+
+def parse_libc(text: str) -> Libc:
+    """`glibc` or `musl`; glibc for "". Raises ValueError."""
+    if text not in ("", *Libc):
+        raise ValueError(f"{shown(text)} is not a resolver known here: {' or '.join(Libc)}")
+    return Libc(text) if text else Libc.GLIBC
+
+
+def parse_ndots(text: str) -> int:
+    """The number of dots, NDOTS for "". Raises ValueError."""
+    if text and not (text.isascii() and text.isdigit() and len(text) < 4):
+        raise ValueError(f"{shown(text)} is not a number of dots")
+    return int(text) if text else NDOTS
 
 
 class Found(NamedTuple):

@@ -122,6 +122,11 @@ class Workers:
                 listening.close()
 
     @property
+    def pids(self) -> list[int]:
+        """The processes that answer."""
+        return sorted(worker.pid for worker in self._workers)
+
+    @property
     def addresses(self) -> list[Listen]:
         """Where answers are to be had."""
         return [Listen(listen.host, self._slots[0][listen].port) for listen in self._site.by_address()]

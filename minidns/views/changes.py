@@ -20,7 +20,7 @@ import msgspec
 
 from minidns.core import names, records
 from minidns.core.cluster import Cluster
-from minidns.core.model import Change, Deleted, Endpoint, EndpointSlice, Object, Upserted
+from minidns.core.model import Change, Deleted, Endpoint, EndpointSlice, Object, Service, Upserted
 from minidns.core.why import shown
 from minidns.core.zone import Touch, Zone
 from minidns.explain.behind import state, title
@@ -62,7 +62,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One change.
+    """One change. `service` is the Service that the object is, or that a slice belongs to; "" for others.
 
     `action` tells about the object of `kind`; "listed" means that a whole list came in, and `objects` how many of its
     objects differ: namespace and name are "" then. Lists are cut; the counts are of everything. An SRV record counts
@@ -73,6 +73,7 @@ class Event(msgspec.Struct, frozen=True):
     kind: str
     namespace: str
     name: str
+    service: str
     action: Action
     objects: int
     endpoints: tuple[EndpointChange, ...]
@@ -109,16 +110,19 @@ def event_of(zone: Zone, changed: tuple[Version, ...], touches: Iterable[Touch])
     first = changed[0].new or changed[0].old
     assert first is not None
     endpoints: list[EndpointChange] = []
-    namespace, name = "", ""
+    namespace, name, service = "", "", ""
     action: Action = "listed"
     if len(changed) == 1:
         namespace, name = map(shown, first.key)
         action = "new" if changed[0].old is None else "gone" if changed[0].new is None else "changed"
         endpoints = list(_endpoint_changes(*changed[0]))
+        service = name if isinstance(first, Service) else ""
+        service = shown(first.service) if isinstance(first, EndpointSlice) else service
     return Event(
         type(first).__name__,
         namespace,
         name,
+        service,
         action,
         len(changed),
         tuple(endpoints[:LISTED]),

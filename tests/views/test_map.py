@@ -60,7 +60,8 @@ def found(index: Index, text: str) -> dict[str, str]:
 
 def test_namespaces_and_their_counts() -> None:
     page = map_.namespaces(whole(zone_of(DEFAULT, Namespace("empty"), WEB, PAIR, DB, API, LOST)))
-    assert [msgspec.structs.astuple(line) for line in page.namespaces] == [
+    assert page.namespaces[0].names == ("default.svc.cluster.local.", "default.pod.cluster.local.")
+    assert [msgspec.structs.astuple(line)[:-1] for line in page.namespaces] == [
         ("default", True, 1, 0, 1, 0, 2, 1),
         ("empty", True, 0, 0, 0, 0, 0, 0),
         ("shop", False, 0, 1, 0, 1, 1, 1),

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 TEXT, JSON, EVENTS = "text/plain", "application/json", "text/event-stream"
+DNS = "application/dns-message"  # RFC 8484, 6
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request: its query parameters, each of which the endpoint has declared, and its body (b"" but for POST)."""
+    """A request: its query parameters, each of which the endpoint has declared, its body (b"" but for POST), and
+    whether it is a browser's, that shows pages."""
 
     query: Mapping[str, str]
     body: bytes = b""
+    wants_page: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,10 @@ class Endpoint:
     handler: may raise RefusedError, or ValueError (also msgspec's errors) for a request that makes no sense, which is a
     400 with its text. It runs between two batches of packets: what can take longer than a millisecond gives its body
     in pieces.
-    doc: one line for people. parameters: of the query, each with its line; any other is a 400.
-    method: a POST has a JSON body, and is taken from this machine alone.
+    path: a part in braces is a parameter too. doc: one line for people. parameters: of the query, each with its line;
+        any other is a 400.
+    method, takes: a POST has a body of the type `takes`. One that takes JSON changes something: it is taken from this
+        machine alone.
     public: may be offered to the cluster: it tells nothing about objects, never waits, and is never refused for load.
     follows: the body has no end; such readers are counted apart.
     """
@@ -56,11 +61,12 @@ class Endpoint:
     doc: str
     handler: Handler
     method: Literal["GET", "POST"] = "GET"
+    takes: str = JSON
     parameters: Mapping[str, str] = field(default_factory=dict)
     public: bool = False
     follows: bool = False
 
     def line(self) -> str:
         """The endpoint in one line for people."""
-        query = "&".join(f"{name}=" for name in self.parameters)
+        query = "&".join(f"{name}=" for name in self.parameters if f"{{{name}}}" not in self.path)
         return f"{self.method} {self.path}{'?' + query if query else ''}  {self.doc}"

@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from minidns.config.values import Listen
-from minidns.server.http.endpoint import JSON, Asked, Endpoint, RefusedError, Reply
+from minidns.server.http.endpoint import DNS, JSON, Asked, Endpoint, RefusedError, Reply
 from minidns.server.http.guard import foreign, is_loopback
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ UNDER_WAY, READERS = 16, 64
 #: Seconds for a client to take a piece of an answer, or to send its body. Bytes of a body.
 PATIENCE = 30.0
 LARGEST_BODY = 1 << 20
+_BODIES = {JSON: "JSON", DNS: "a DNS message"}
 
 
 @asynccontextmanager
@@ -114,7 +115,8 @@ def _route(endpoint: Endpoint, places: _Places) -> Handler:
             body = await _body(request) if endpoint.method == "POST" else b""
             if not endpoint.public:
                 await places.turn()
-            reply = await endpoint.handler(Asked(dict(request.query), body))
+            wants_page = "text/html" in request.headers.get("Accept", "")
+            reply = await endpoint.handler(Asked({**request.query, **request.match_info}, body, wants_page))
             if isinstance(reply.body, bytes | str):
                 body = reply.body.encode() if isinstance(reply.body, str) else reply.body
                 return web.Response(body=body, status=reply.status, headers=_headers(reply))
@@ -129,11 +131,11 @@ def _check(request: web.Request, endpoint: Endpoint) -> None:
         known = ", ".join(endpoint.parameters)
         raise ValueError(f"unknown parameter {name!r}" + (f"; known: {known}" if known else ""))
     if endpoint.method == "POST":
-        if not is_loopback(request.remote):
+        if endpoint.takes == JSON and not is_loopback(request.remote):
             raise RefusedError(403, "what changes something is taken from this machine alone")
-        # Forms of other pages cannot send this type without asking first (Fetch, 4.8).
-        if request.content_type != JSON:
-            raise RefusedError(415, f"the body must be JSON: Content-Type: {JSON}")
+        # Forms of other pages cannot send such a type without asking first (Fetch, 4.8).
+        if request.content_type != endpoint.takes:
+            raise RefusedError(415, f"the body must be {_BODIES[endpoint.takes]}: Content-Type: {endpoint.takes}")
 
 
 async def _body(request: web.Request) -> bytes:
@@ -163,7 +165,9 @@ async def _stream(request: web.Request, reply: Reply) -> web.StreamResponse:
 
 
 def _headers(reply: Reply) -> dict[str, str]:
-    type_ = reply.type if "charset" in reply.type else f"{reply.type}; charset=utf-8"
+    type_ = reply.type
+    if type_ != DNS and not type_.startswith("image/") and "charset" not in type_:
+        type_ += "; charset=utf-8"
     return {"Content-Type": type_, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **reply.headers}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Literal, NamedTuple
 
 from minidns.core.model import EndpointSlice, Key, Kind, Namespace, Service
@@ -67,7 +67,7 @@ class Index:
         """The object is new, different or gone."""
         self._waiting[kind, key] = None
 
-    def catch_up(self) -> Iterator[None]:
+    def catch_up(self) -> Generator[None, None, None]:
         """Take in what is new since the last time, an object a step."""
         if not self._whole:
             self._whole = True

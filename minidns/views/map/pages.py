@@ -22,7 +22,8 @@ NAMES = 20
 
 
 class NamespaceLine(msgspec.Struct, frozen=True):
-    """`exists`: there is a Namespace object; else only Services say so. Counts are of Services by shape."""
+    """`exists`: there is a Namespace object; else only Services say so. Counts are of Services by shape. `names`: its
+    own, and that of its pods' names."""
 
     namespace: str
     exists: bool
@@ -32,6 +33,7 @@ class NamespaceLine(msgspec.Struct, frozen=True):
     missing: int
     endpoints: int
     ready: int
+    names: tuple[str, ...]
 
 
 class ServiceLine(msgspec.Struct, frozen=True):
@@ -175,9 +177,20 @@ def service_line(index: Index, key: Key) -> ServiceLine:
 
 def _namespace(index: Index, name: str) -> NamespaceLine:
     counts = index.counts.get(name, Counter())
-    shapes = ("headless", "virtual IP", "ExternalName", "missing", "endpoints", "ready")
-    numbers = (counts[shape] for shape in shapes)
-    return NamespaceLine(shown(name), index.zone.cluster.has_namespace(name), *numbers)
+    zone = index.zone
+    found = (schema.namespace_name(zone.settings, name, tree) for tree in ("svc", "pod"))
+    own = tuple(names.to_text(one) for one in found if one)
+    return NamespaceLine(
+        shown(name),
+        zone.cluster.has_namespace(name),
+        counts["headless"],
+        counts["virtual IP"],
+        counts["ExternalName"],
+        counts["missing"],
+        counts["endpoints"],
+        counts["ready"],
+        own,
+    )
 
 
 def _page(slices: Iterable[EndpointSlice], after: int) -> list[tuple[EndpointSlice, Endpoint]]:

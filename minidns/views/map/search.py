@@ -44,7 +44,8 @@ def search(index: Index, text: str) -> Generator[None, None, Services]:
             if hit:
                 found[key] = shown(hit)
         yield
-    page = [key for key in found if key in index.lines][:PAGE]
+    in_order = sorted(found, key=lambda key: (found[key] != "", key))
+    page = [key for key in in_order if key in index.lines][:PAGE]
     lines = tuple(service_line(index, key) for key in page)
     return Services(lines, None if len(found) > PAGE else len(page), None, tuple(found[key] for key in page))
 
