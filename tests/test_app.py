@@ -7,6 +7,7 @@ import socket
 from collections import Counter
 from pathlib import Path
 
+import dns.edns
 import dns.message
 import dns.query
 import dns.rcode
@@ -181,6 +182,22 @@ def test_reasons_can_be_left_out() -> None:
         printed = running.dig("none.default.svc.cluster.local")
         assert "status: NXDOMAIN" in printed
         assert "EDE" not in printed
+
+
+@pytest.mark.parametrize("log", ["", "log\n"])
+def test_a_query_may_be_padded_beyond_any_ordinary_length(tmp_path: Path, log: str) -> None:
+    (tmp_path / "Corefile").write_text(f".:0 {{\n bind 127.0.0.1\n kubernetes cluster.local\n {log}}}\n")
+    with minidns("--conf", str(tmp_path / "Corefile"), "--manifests", DEMO) as running:
+        for size in (1200, 1300, 4096, 60000):
+            padding = dns.edns.GenericOption(dns.edns.OptionType.PADDING, bytes(size))
+            query = dns.message.make_query(REDIS, "A", use_edns=0, options=[padding])
+            with socket.socket(type=socket.SOCK_DGRAM) as udp:
+                udp.settimeout(5)
+                udp.connect(("127.0.0.1", running.port))
+                udp.send(query.to_wire(max_size=65535))
+                answer = dns.message.from_wire(udp.recv(4096))
+            assert dns.rcode.to_text(answer.rcode()) == "NOERROR"
+            assert answer.answer
 
 
 def test_packets_that_are_no_queries_do_not_end_it() -> None:

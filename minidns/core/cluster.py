@@ -41,7 +41,7 @@ class Cluster:
             self._slices.setdefault((obj.namespace, obj.service), {})[obj.name] = obj
         elif isinstance(obj, Service) and obj.name not in self._services_in[obj.namespace]:
             self._services_in[obj.namespace].add(obj.name)
-            self._namespaces_with[obj.name] = (*self._namespaces_with.get(obj.name, ()), obj.namespace)
+            self._namespaces_with[obj.name] = tuple(sorted((*self.namespaces_with(obj.name), obj.namespace)))
 
     def drop(self, obj: Object) -> None:
         """Remove an object that is here."""
@@ -77,5 +77,5 @@ class Cluster:
         return frozenset(self._services_in.get(namespace, ()))
 
     def namespaces_with(self, service: str) -> tuple[str, ...]:
-        """The namespaces that hold a Service of that name."""
+        """The namespaces that hold a Service of that name, sorted."""
         return self._namespaces_with.get(service, ())

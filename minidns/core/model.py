@@ -25,7 +25,8 @@ class Namespace(msgspec.Struct, frozen=True, gc=False):
 class Port(msgspec.Struct, frozen=True, gc=False):
     """A port of a Service or of an EndpointSlice.
 
-    `name` is "" for an unnamed port. `number` is None where a slice leaves it open ("all ports").
+    `name` is "" for an unnamed port. `number` is None where a slice leaves it open ("all ports"); it is what the object
+    says, and the API holds no slice to 16 bits: `minidns.core.schema.port_number` does.
     """
 
     name: str

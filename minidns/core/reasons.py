@@ -94,7 +94,7 @@ def _of_missing_service(zone: Zone, name: Name, path: list[str]) -> Reason:
     namespace, label = path[1], path[2]
     service = zone.cluster.service((namespace, label))
     if service is None:
-        others = zone.cluster.namespaces_with(label)
+        others = zone.namespaces_with(label)
         if others:
             return Reason(Why.ELSEWHERE, (namespace, label), elsewhere=others)
         return Reason(Why.NO_SERVICE, place=namespace, general=True)
@@ -161,8 +161,12 @@ def _of_missing_port(zone: Zone, service: Service, path: list[str]) -> Reason:
     if len(path) > 5:
         return Reason(Why.TOO_DEEP, service.key)
     wanted = path[4].removeprefix("_") if len(path) == 5 else ""
-    protocols = tuple(dict.fromkeys(port.protocol for port in named if port.name.lower() == wanted))
+    meant = [port for port in named if port.name.lower() == wanted]
+    protocols = tuple(dict.fromkeys(port.protocol for port in meant))
     if path[3][1:] in (protocol.lower() for protocol in protocols):
+        numbers = [port.number for port in meant if port.protocol.lower() == path[3][1:]]
+        if all(number is not None and not 0 <= number <= schema.LARGEST_PORT for number in numbers):
+            return Reason(Why.PORT_NUMBER, service.key, place=wanted, elsewhere=tuple(map(str, numbers)))
         return Reason(Why.PORT_NOT_READY, service.key, place=wanted)
     if protocols:
         return Reason(Why.OTHER_PROTOCOL, service.key, place=wanted, elsewhere=protocols)
@@ -172,7 +176,8 @@ def _of_missing_port(zone: Zone, service: Service, path: list[str]) -> Reason:
 
 def ports(zone: Zone, service: Service) -> tuple[Port, ...]:
     """The ports of a Service: a headless one's are those of its slices, as long as they have any."""
-    own = dict.fromkeys(port for slice_ in zone.cluster.slices(service.key).values() for port in slice_.ports)
+    slices = sorted(zone.cluster.slices(service.key).items())
+    own = dict.fromkeys(port for _, slice_ in slices for port in slice_.ports)
     return tuple(own) if service.headless and own else service.ports
 
 

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 MAX_PROFILES = 256
 #: Extended DNS Errors (RFC 8914, 4.4 and 4.20).
 _STALE, _STALE_NXDOMAIN = 3, 19
+_STALE_CODES = {records.NOERROR: _STALE, records.NXDOMAIN: _STALE_NXDOMAIN}
 #: Where a node keeps its NXDOMAIN for whatever is missing below it, and its NODATA for types that nobody holds.
 _MISS, _OTHER = b"miss", b"other"
 #: Types that a node keeps an answer for, so that asking for all 65,536 of them does not fill the memory; and the slots
@@ -326,7 +327,7 @@ class Responder:
         return name.endswith(self.fallthrough) and any(names.is_below(name, origin) for origin in self.fallthrough)
 
     def _prepare(self, name: Name, answer: Answer) -> Ready:
-        code = _STALE_NXDOMAIN if self._stale and answer.rcode == records.NXDOMAIN else None
+        code = _STALE_CODES.get(answer.rcode) if self._stale else None
         return wire.prepare(name, answer, recursion=self.recursion, explain=self.explain, code=code)
 
 

@@ -16,12 +16,13 @@ from enum import StrEnum
 import msgspec
 
 from minidns.core import names
-from minidns.core.model import Endpoint, EndpointSlice, Pod, Port, Service
+from minidns.core.model import Endpoint, EndpointSlice, Object, Pod, Port, Service
 from minidns.core.names import Name
 from minidns.core.records import CNAME, PTR
 
 VERSION = "1.1.0"
 VERSION_TTL = 28800
+LARGEST_PORT = 65535
 
 
 class PodMode(StrEnum):
@@ -135,6 +136,28 @@ def port_name(port: Port, service: Name) -> Name | None:
     return below and names.child("_" + port.name, below)
 
 
+def port_number(port: Port) -> int | None:
+    """The number that SRV records of a port have; None where it has none, or one that no record can hold (RFC 2782)."""
+    return port.number if port.number is not None and 0 <= port.number <= LARGEST_PORT else None
+
+
+def left_out(obj: Object) -> Iterator[str]:
+    """What an object says and no record can hold, each in words: the rest of it is served."""
+    if isinstance(obj, Service | EndpointSlice):
+        for port in obj.ports:
+            if port.number is not None and port_number(port) is None:
+                yield f"port {port.name} {port.number}/{port.protocol} is not within 0 and {LARGEST_PORT}"
+            elif len(port.name.encode("utf-8", "replace")) >= names.MAX_LABEL:
+                yield f"the name of port {port.name} is too long for a label, which has a _ in front"
+    if isinstance(obj, EndpointSlice):
+        for endpoint in obj.endpoints:
+            # Nearly all are short and plain: 0.1 us instead of 0.5 for each of 100,000 endpoints.
+            host = endpoint.hostname
+            plain = host is None or (len(host) <= names.MAX_LABEL and host.isascii() and "\0" not in host)
+            if host and not plain and names.child(host, names.ROOT) is None:
+                yield f"hostname {host} is no label"
+
+
 def endpoint_labels(settings: ZoneSettings, endpoint: Endpoint) -> tuple[str, ...]:
     """The labels of an endpoint below its Service: its hostname; else its pod's name when that is asked for and fits;
     else one label per address."""
@@ -190,12 +213,11 @@ def of_service(settings: ZoneSettings, service: Service) -> Iterator[Placed]:
         if target := alias_target(service.external_name):
             yield owner, Alias(target)
         return
-    numbers = tuple(port.number for port in service.ports if port.number is not None)
     lengths = _lengths(service.cluster_ips)
-    yield owner, Hosts(service.cluster_ips, numbers, (), lengths)
+    yield owner, Hosts(service.cluster_ips, port_numbers(service), (), lengths)
     for port in service.ports:
-        if port.number is not None and (at := port_name(port, owner)):
-            yield at, Hosts((), (port.number,), (owner,), lengths)
+        if (number := port_number(port)) is not None and (at := port_name(port, owner)):
+            yield at, Hosts((), (number,), (owner,), lengths)
     for address in service.cluster_ips:
         if back := reverse_name(settings, address):
             yield back, Pointer(owner, virtual=True)
@@ -224,8 +246,8 @@ def of_slice(settings: ZoneSettings, service: Service, slice_: EndpointSlice) ->
     lengths = _lengths(addresses)
     yield owner, Hosts(addresses, port_numbers(slice_), targets, lengths)
     for port in slice_.ports:
-        if port.number is not None and targets and (at := port_name(port, owner)):
-            yield at, Hosts((), (port.number,), targets, lengths)
+        if (number := port_number(port)) is not None and targets and (at := port_name(port, owner)):
+            yield at, Hosts((), (number,), targets, lengths)
 
 
 def of_endpoint(settings: ZoneSettings, owner: Name, ports: tuple[int, ...], endpoint: Endpoint) -> Iterator[Placed]:
@@ -252,9 +274,9 @@ def reverse_name(settings: ZoneSettings, address: bytes) -> Name | None:
     return name if name.endswith(settings.reverse) else None
 
 
-def port_numbers(slice_: EndpointSlice) -> tuple[int, ...]:
-    """The port numbers of a slice, each once."""
-    return tuple(dict.fromkeys(port.number for port in slice_.ports if port.number is not None))
+def port_numbers(obj: Service | EndpointSlice) -> tuple[int, ...]:
+    """The port numbers of a Service or a slice, each once."""
+    return tuple(dict.fromkeys(number for port in obj.ports if (number := port_number(port)) is not None))
 
 
 def addresses(parts: Iterable[Part], length: int) -> tuple[bytes, ...]:

@@ -41,6 +41,7 @@ class Why(Enum):
     PORT_UNNAMED = "the Service's ports have no names"
     OTHER_PROTOCOL = "the port has another protocol"
     PORT_NOT_READY = "no ready endpoint has the port"
+    PORT_NUMBER = "the port has a number that no record can hold"
     TOO_DEEP = "more labels than the name of an endpoint or port has"
     PODS_DISABLED = "names by pod address are switched off"
     NO_POD = "no pod with that address in the namespace"
@@ -78,6 +79,7 @@ _SENTENCES = {
     Why.PORT_UNNAMED: "{service} has unnamed ports only: ask for SRV at the Service's own name",
     Why.OTHER_PROTOCOL: "port {place} of {service} is {others}",
     Why.PORT_NOT_READY: "no ready endpoint of {service} has port {place}",
+    Why.PORT_NUMBER: "port {place} of {service} has no number that a record can hold, only {others}",
     Why.TOO_DEEP: "no names that deep below {service}",
     Why.PODS_DISABLED: "names by pod address are switched off (pods disabled)",
     Why.NO_POD: "no pod with that address in namespace {place}",

@@ -114,6 +114,10 @@ class Zone:
         """The origin of the zone that holds `name`: the longest, where one is below another."""
         return max((origin for origin in self.origins if names.is_below(name, origin)), key=len, default=None)
 
+    def namespaces_with(self, service: str) -> tuple[str, ...]:
+        """The namespaces that hold a Service of that name, sorted; those that are served here."""
+        return tuple(filter(self._exposed, self.cluster.namespaces_with(service)))
+
     def _versions(self, change: Change) -> Iterator[tuple[Object | None, Object | None]]:
         """(before, after) of each object that the change makes different."""
         if isinstance(change, Upserted):

@@ -69,7 +69,7 @@ def _no_service(case: Case, behind: Behind) -> Advice:
     if behind.slices:
         facts.append(f"EndpointSlice {some(behind.slices)} is there, labelled with Service {shown(wanted)}")
         steps.append("a slice gives names only to a Service that exists: create the Service")
-    others = case.zone.cluster.namespaces_with(wanted)
+    others = case.zone.namespaces_with(wanted)
     here = case.zone.cluster.services_in(namespace)
     close = nearest(wanted, sorted(here))
     if others:
@@ -215,6 +215,7 @@ _RULES: dict[Why, Rule] = {
     Why.OTHER_PROTOCOL: _no_port,
     Why.PORT_UNNAMED: _port_unnamed,
     Why.PORT_NOT_READY: _port_not_ready,
+    Why.PORT_NUMBER: _no_port,
     Why.TOO_DEEP: _too_deep,
     Why.NO_ADDRESS: _no_address,
     Why.OTHER_FAMILY: _other_family,

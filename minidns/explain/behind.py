@@ -54,7 +54,7 @@ class Behind:
     def __init__(self, zone: Zone, key: Key) -> None:
         self.key = key
         self.service = zone.cluster.service(key)
-        self.slices: Mapping[str, EndpointSlice] = zone.cluster.slices(key)
+        self.slices: Mapping[str, EndpointSlice] = dict(sorted(zone.cluster.slices(key).items()))
         self._settings: ZoneSettings = zone.settings
 
     @cached_property
@@ -85,6 +85,15 @@ class Behind:
     def labels(self, *, ready: bool) -> list[str]:
         """The labels of the endpoints that are ready, or of those that are not, each once."""
         return list(dict.fromkeys(label for row in self.rows if row.endpoint.ready is ready for label in row.labels))
+
+    def left_out(self) -> list[str]:
+        """What the Service and its slices say and no record can hold."""
+        objects = (*((self.service,) if self.service else ()), *self.slices.values())
+        return [
+            f"{shown(text)}: {type(obj).__name__} {shown('/'.join(obj.key))}"
+            for obj in objects
+            for text in schema.left_out(obj)
+        ]
 
     @property
     def title(self) -> str:

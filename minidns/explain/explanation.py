@@ -85,6 +85,8 @@ def _advice(case: Case, given: Answer, *, forwards: bool) -> Advice:
     facts = (*of_alias(case.zone, case.type, given, forwards=forwards), *advice.facts)
     if given.reason.why is Why.RECORDS and case.behind and len(case.path) == 3:
         facts += _about(case.behind)
+    if case.behind and (odd := case.behind.left_out()):
+        facts += (f"left out, because no record can hold it: {some(odd)}",)
     return advice._replace(facts=facts)
 
 

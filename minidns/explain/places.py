@@ -48,12 +48,12 @@ def _no_namespace(case: Case) -> Advice:
     close = nearest(wanted, known)
     facts = [f"nearest namespaces: {some(close)}"] if close else [f"namespaces: {some(sorted(known))}"] if known else []
     steps = []
-    services = case.zone.cluster.namespaces_with(wanted) if tree == "svc" else ()
+    services = case.zone.namespaces_with(wanted) if tree == "svc" else ()
     if services:
         facts.append(f"{shown(wanted)} is the name of a Service in namespace {some(services)}")
         steps.append("between the Service and svc belongs its namespace: SERVICE.NAMESPACE.svc")
     rest = tuple(below[::-1])
-    elsewhere = case.zone.cluster.namespaces_with(below[0]) if below and tree == "svc" else ()
+    elsewhere = case.zone.namespaces_with(below[0]) if below and tree == "svc" else ()
     paths = [(*rest, near, tree) for near in close] + [(*rest, other, tree) for other in elsewhere]
     paths += [(wanted, *below[:1], "svc")] + [(wanted, other, "svc") for other in services]
     return Advice(tuple(facts), tuple(steps), tuple(existing(case.zone, *paths)))
@@ -65,7 +65,7 @@ def _not_here(case: Case) -> Advice:
     if case.reason.why is Why.NO_NAME:
         labels = tuple(case.path[::-1])
     front = labels[: labels.index("svc")] if "svc" in labels else labels
-    others = case.zone.cluster.namespaces_with(front[-1]) if front else ()
+    others = case.zone.namespaces_with(front[-1]) if front else ()
     suggestions = existing(case.zone, (*front, "svc"), *((*front, other, "svc") for other in others)) if front else []
     steps = []
     if suggestions and case.reason.why is Why.OUTSIDE:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import logging
+import mmap
 import os
 import socket
 import struct
@@ -19,8 +20,10 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-#: Packets per batch, bytes per packet (longer ones are cut, and are malformed then) and per answer.
+#: Packets per batch, bytes per packet and per answer. A longer packet goes on elsewhere, up to MOST bytes: that memory
+#: is touched by long packets alone, and what is copied for each batch stays small.
 SIZE, QUERY, ANSWER = 64, 1280, 1232
+MOST = 65535
 #: Room for a sockaddr_in6, and for the ancillary data that names the address a packet was sent to (IPV6_PKTINFO).
 _NAME, _CONTROL = 28, socket.CMSG_SPACE(20)
 _PKTINFO = 8  # IP_PKTINFO (Linux): a struct in_pktinfo of 12 bytes
@@ -68,14 +71,16 @@ class Batch:
         self._queries, self._answers = bytearray(SIZE * QUERY), bytearray(SIZE * ANSWER)
         self._names, self._controls = bytearray(SIZE * _NAME), bytearray(SIZE * _CONTROL)
         self._view = memoryview(self._queries)
+        # Of 4 MB no page is there before a long packet comes.
+        self._rest = mmap.mmap(-1, SIZE * (MOST - QUERY), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._starts = range(0, SIZE * QUERY, QUERY)
         name = 16 if self._v4 else _NAME
         self._pktinfo = pktinfo
         # Where the ancillary data name the interface that a packet came in by.
         controls = memoryview(self._controls).cast("I")
         self._interfaces = controls[(socket.CMSG_LEN(0) + (0 if self._v4 else 16)) // 4 :: _CONTROL // 4]
-        received, queries = self._headers(self._queries, QUERY, name, control)
-        sent, answers = self._headers(self._answers, ANSWER, name, control)
+        received, queries = self._headers(name, control, (self._queries, QUERY), (self._rest, MOST - QUERY))
+        sent, answers = self._headers(name, control, (self._answers, ANSWER))
         self._headers_of = received, queries, sent, answers  # The kernel follows their addresses.
         self._received, self._sent = ctypes.addressof(received), ctypes.addressof(sent)
         words = ctypes.sizeof(_Mmsghdr) // 4
@@ -83,14 +88,18 @@ class Batch:
         self._sizes = memoryview(answers).cast("B").cast("L")[1::2]
 
     def _headers(
-        self, data: bytearray, each: int, name: int, control: int
+        self, name: int, control: int, *rooms: tuple[bytearray | mmap.mmap, int]
     ) -> tuple[ctypes.Array[_Mmsghdr], ctypes.Array[_Iovec]]:
-        """A header for each packet, which all share names and ancillary data with the answer of the same place."""
-        headers, vectors = (_Mmsghdr * SIZE)(), (_Iovec * SIZE)()
+        """A header for each packet, which all share names and ancillary data with the answer of the same place.
+
+        rooms: memory for all packets, and the bytes of each there, one behind the other as a packet fills them.
+        """
+        headers, vectors = (_Mmsghdr * SIZE)(), (_Iovec * (SIZE * len(rooms)))()
         for index in range(SIZE):
-            vector, header = vectors[index], headers[index].hdr
-            vector.base, vector.len = _address(data) + index * each, each
-            header.iov, header.iovlen = ctypes.addressof(vector), 1
+            header, first = headers[index].hdr, index * len(rooms)
+            for vector, (data, each) in zip(vectors[first : first + len(rooms)], rooms, strict=True):
+                vector.base, vector.len = _address(data) + index * each, each
+            header.iov, header.iovlen = ctypes.addressof(vectors[first]), len(rooms)
             header.name, header.namelen = _address(self._names) + index * _NAME, name
             if control:
                 header.control, header.controllen = _address(self._controls) + index * _CONTROL, control
@@ -107,7 +116,14 @@ class Batch:
             self._interfaces[:count] = _ANY_INTERFACE[:count]
         data = bytes(self._view[: count * QUERY])
         lengths = self._lengths[:count].tolist()
+        if max(lengths) > QUERY:
+            return [self._packet(data, index, length) for index, length in enumerate(lengths)]
         return [data[start : start + length] for start, length in zip(self._starts, lengths, strict=False)]
+
+    def _packet(self, data: bytes, index: int, length: int) -> bytes:
+        """A packet of any length."""
+        start, rest = index * QUERY, index * (MOST - QUERY)
+        return data[start : start + min(length, QUERY)] + self._rest[rest : rest + max(0, length - QUERY)]
 
     def send(self, replies: Sequence[object]) -> list[int]:
         """Send each reply that is bytes to where the packet of the same place came from. Returns the other places.
@@ -154,5 +170,5 @@ class Batch:
             first += max(count, 1)
 
 
-def _address(data: bytearray) -> int:
+def _address(data: bytearray | mmap.mmap) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(data))

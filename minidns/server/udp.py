@@ -11,7 +11,7 @@ from typing import Any
 
 from minidns.core.responder import Channel, Client, Exchange, Forward, Observe, Resolve, Resolved, Respond
 from minidns.metrics import Timing
-from minidns.server.batch import AVAILABLE, QUERY, SIZE, Batch
+from minidns.server.batch import AVAILABLE, MOST, SIZE, Batch
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ class UdpServer:
         recvmsg = self._sock.recvmsg
         for count in range(BATCH):
             try:
-                packet, ancillary, _, address = recvmsg(QUERY, 64)
+                packet, ancillary, _, address = recvmsg(MOST, 64)
             except OSError as error:
                 if not isinstance(error, BlockingIOError):
                     log.debug("receiving: %s", error)

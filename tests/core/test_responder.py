@@ -465,6 +465,16 @@ def test_stale_is_said_where_nothing_else_is_and_within_the_limit() -> None:
     assert explained(parsed(responder.respond(query(longest, edns=512), channel)))[0][0] == 0
 
 
+def test_every_answer_of_the_zone_says_that_it_is_stale() -> None:
+    """NODATA once had its reason alone."""
+    responder = Responder(sample())
+    responder.mark_stale("old")
+    for name, type_, code in ((f"web.{Z}", "A", 3), (f"web.{Z}", "TXT", 3), (Z, "A", 3), (f"none.{Z}", "A", 19)):
+        for _ in range(2):
+            assert explained(ask(responder, name, type_))[0][0] == code
+    assert explained(ask(responder, "example.com."))[0][0] == 20
+
+
 def test_stale_is_not_said_when_reasons_are_switched_off() -> None:
     responder = Responder(sample(), explain=False)
     responder.mark_stale("old")

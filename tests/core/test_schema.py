@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from minidns.core import names, schema
-from minidns.core.model import EndpointSlice, Port
+from minidns.core.model import Endpoint, EndpointSlice, Namespace, Port, Service
 from minidns.core.schema import Alias, Apex, Exists, Hosts, NotReady, PodMode, Pointer, Text, ZoneSettings
 from tests.support.clusters import address, endpoint, endpoints, external, headless, pod, port, service
 
@@ -179,6 +179,30 @@ def test_names_of_ports() -> None:
     assert schema.port_name(port(":80"), name("s")) is None
     assert schema.port_name(Port("x", "p" * 63, 80), name("s")) is None
     assert schema.port_name(Port("x" * 63, "TCP", 80), name("s")) is None
+
+
+@pytest.mark.parametrize("number", [-1, 65536, 2**63])
+def test_a_port_that_no_record_can_hold_is_left_out(number: int) -> None:
+    bad, long = Port("bad", "TCP", number), Port("x" * 63, "TCP", 1)
+    web = Service("a", "s", (address("10.0.0.1"),), ports=(bad, port("http:80"), port("any:"), long))
+    assert schema.port_numbers(web) == (80, 1)
+    placed = dict(schema.of_service(Z, web))
+    assert name("_bad._tcp.s.a.svc") not in placed
+    assert placed[name("s.a.svc")] == Hosts((address("10.0.0.1"),), (80, 1), (), (4,))
+    slice_ = EndpointSlice("a", "s-1", "s", web.ports, (endpoint("10.0.0.1"),))
+    of_slice = dict(schema.of_slice(Z, Service("a", "s", headless=True), slice_))
+    assert name("_http._tcp.s.a.svc") in of_slice
+    assert name("_bad._tcp.s.a.svc") not in of_slice
+    said = [f"port bad {number}/TCP is not within 0 and 65535", f"the name of port {'x' * 63} is too long for a label"]
+    assert [text.split(", ")[0] for text in schema.left_out(web)] == said
+    assert [text.split(", ")[0] for text in schema.left_out(slice_)] == said
+
+
+def test_a_hostname_that_is_no_label_is_left_out() -> None:
+    hosts = ("web", "x" * 64, "\0", "ä" * 31, "ä" * 32, None, "")
+    slice_ = EndpointSlice("a", "s-1", "s", (), tuple(Endpoint((address("10.0.0.1"),), host) for host in hosts))
+    assert list(schema.left_out(slice_)) == [f"hostname {host} is no label" for host in ("x" * 64, "\0", "ä" * 32)]
+    assert list(schema.left_out(Namespace("x" * 64))) == []
 
 
 def test_a_virtual_ip_is_pointed_to_before_endpoints() -> None:

@@ -95,10 +95,13 @@ def test_a_batch_is_bounded_and_leaves_the_rest_for_the_next(pair: Pair) -> None
     assert [pair.clients[0].recv(99) for _ in packets] == packets
 
 
-def test_a_packet_that_is_too_long_is_cut(pair: Pair) -> None:
-    pair.clients[0].send(bytes(range(200)) * 10)
-    pair.clients[0].send(b"next")
-    assert pair.batch.receive() == [(bytes(range(200)) * 10)[:QUERY], b"next"]
+def test_packets_of_any_length_are_whole(pair: Pair) -> None:
+    """Once a query with more than 1280 bytes of padding was cut, and malformed then."""
+    long = [bytes(range(251)) * 100, bytes(QUERY + 1), b"x" * QUERY, b"", bytes(range(199)) * 300]
+    for _ in range(2):
+        for packet in long:
+            pair.clients[0].send(packet)
+        assert pair.batch.receive() == long
 
 
 def test_an_answer_that_cannot_be_sent_is_lost_and_no_more() -> None:

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from minidns.core import schema
 from minidns.core.model import Change, Deleted, Key, Kind, Object, Replaced, Upserted
+from minidns.core.why import shown
 from minidns.source.kubernetes.decode import DECODE, Meta, decode_identity
 
 logger = logging.getLogger(__name__)
@@ -29,6 +31,8 @@ class Store:
         self._selects = selects
         self._decode = DECODE[kind]
         self._listed: dict[Key, Object] = {}
+        #: What was said about the fields of an object that no record can hold: once, not with each of its versions.
+        self._told: dict[Key, str] = {}
 
     def put(self, raw: msgspec.Raw) -> list[Change]:
         """An added or modified object. No change where DNS sees no difference."""
@@ -41,6 +45,7 @@ class Store:
     def drop(self, meta: Meta) -> list[Change]:
         """A deleted object; no change when it was not here."""
         key = self._key(meta)
+        self._told.pop(key, None)
         return [Deleted(self.kind, key)] if self.objects.pop(key, None) is not None else []
 
     def begin_list(self) -> None:
@@ -59,6 +64,7 @@ class Store:
     def end_list(self) -> Change:
         """The list is complete: what it does not have is gone."""
         self.objects, self._listed = self._listed, {}
+        self._told = {key: text for key, text in self._told.items() if key in self.objects}
         return Replaced(self.kind, tuple(self.objects.values()))
 
     def _key(self, meta: Meta) -> Key:
@@ -71,8 +77,21 @@ class Store:
             return self._last_good(raw, error)
         if not self._selects(obj):
             return None
+        self._tell_left_out(obj)
         known = self.objects.get(obj.key)
         return known if known == obj else obj
+
+    def _tell_left_out(self, obj: Object) -> None:
+        text = shown("; ".join(schema.left_out(obj)))
+        if text != self._told.get(obj.key, ""):
+            if text:
+                logger.warning(
+                    "%s %s: left out, because no record can hold it: %s",
+                    self.kind.__name__,
+                    shown("/".join(obj.key)),
+                    text,
+                )
+            self._told[obj.key] = text
 
     def _last_good(self, raw: msgspec.Raw, error: msgspec.MsgspecError) -> Object | None:
         kind = self.kind.__name__
