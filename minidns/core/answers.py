@@ -157,6 +157,17 @@ def _synthesized(zone: Zone, name: Name, type_: int) -> Answer | None:
     return Answer(records.NOERROR, reason, authority=(soa(zone, zone.settings.origin, negative=True),))
 
 
+def end_of_aliases(zone: Zone, name: Name) -> tuple[Name, ...]:
+    """The names that the aliases from `name` on lead to, the last one with other records; () where there is none."""
+    way: list[Name] = []
+    while (node := zone.nodes.get(name)) and (target := alias(node.parts)):
+        if len(way) == _LONGEST_CHAIN or target in way:
+            return ()
+        way.append(target)
+        name = target
+    return tuple(way) if node else ()
+
+
 def _chain(zone: Zone, name: Name, target: Name, type_: int) -> Answer:
     """The CNAME record, and what its target answers, if that is ours to answer."""
     ttl = zone.settings.ttl

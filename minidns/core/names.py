@@ -101,9 +101,13 @@ def parent(name: Name) -> Name:
 
 def is_below(name: Name, origin: Name) -> bool:
     """Whether `name` is `origin` or below it."""
-    while len(name) > len(origin):
-        name = parent(name)
-    return name == origin
+    # The ends of the bytes first: they tell most names apart, however many labels these have.
+    if origin == ROOT or not name.endswith(origin):
+        return origin == ROOT
+    position, start = 0, len(name) - len(origin)
+    while position < start:
+        position += name[position] + 1
+    return position == start
 
 
 _OCTET_LABELS = tuple(b"%c%d" % (len(str(octet)), octet) for octet in range(256))

@@ -22,6 +22,7 @@ class Ready(msgspec.Struct, gc=False):
     step, turn: length of a record of a set that is rotated, and where in `body` the next answer starts.
     soa: the origin whose SOA record is the body, put together when sent, because the serial moves.
     ends: where in `body` each record of the answer section ends; records behind the last are additional.
+    lead: how many of these are aliases in front, without which the others mean nothing.
     """
 
     heads: tuple[bytes, ...]
@@ -34,3 +35,4 @@ class Ready(msgspec.Struct, gc=False):
     turn: int = 0
     soa: Name | None = None
     ends: tuple[int, ...] = ()
+    lead: int = 0

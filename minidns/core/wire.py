@@ -309,7 +309,9 @@ def _pack(name: Name, answer: Answer, flags: int, options: bytes, more: int) -> 
             packer.record(rrset.owner, rrset.type, rrset.ttl, rdata)
     authority, additional = (sum(len(rrset.rdata) for rrset in some) for some in (answer.authority, answer.additional))
     head = heads(answer.rcode, (len(ends), authority, additional), flags)
-    return Ready(head, b"".join(packer.pieces), options, packer.length + more, answer.rcode, ends=tuple(ends))
+    lead = sum(rrset.type == records.CNAME for rrset in answer.answer)
+    body, size = b"".join(packer.pieces), packer.length + more
+    return Ready(head, body, options, size, answer.rcode, ends=tuple(ends), lead=lead)
 
 
 def soa_record(name_end: int, soa: Rrset) -> bytes:
@@ -344,16 +346,21 @@ def fit(ready: Ready, profile: Profile, room: int, *, recursion: bool, udp: bool
 
 
 def _some(ready: Ready, room: int) -> tuple[bytes, int]:
-    """Records of the answer section from `turn` on, around the end, as many as fit, and how many they are."""
-    ends = ready.ends
-    first = ready.turn % len(ends)
+    """Records of the answer section, as many as fit, and how many they are: the aliases in front, then the others from
+    `turn` on, around the end."""
+    ends, lead = ready.ends, ready.lead
+    front = ends[lead - 1] if lead else 0
+    if front > room:
+        count = bisect_right(ends, room)
+        return ready.body[: ends[count - 1] if count else 0], count
+    first = lead + ready.turn % (len(ends) - lead)
     start = ends[first - 1] if first else 0
-    last = bisect_right(ends, start + room)
-    body = ready.body[start : ends[last - 1]] if last > first else b""
-    count = max(0, last - first)
+    last = max(bisect_right(ends, start + room - front), first)
+    body = ready.body[:front] + ready.body[start : ends[last - 1] if last else 0]
+    count = lead + last - first
     if last == len(ends):
-        again = min(bisect_right(ends, room - len(body)), first)
-        body += ready.body[: ends[again - 1]] if again else b""
-        count += again
-    ready.turn = first + 1
+        again = min(bisect_right(ends, front + room - len(body)), first)
+        body += ready.body[front : ends[again - 1] if again else 0]
+        count += again - lead
+    ready.turn = first - lead + 1
     return body, count

@@ -20,7 +20,7 @@ from minidns.core import names, records, wire
 from minidns.core.model import Deleted, Namespace, Service, Upserted
 from minidns.core.responder import MAX_PROFILES, Channel, Forward, Responder
 from minidns.core.schema import PodMode, ZoneSettings
-from minidns.core.zone import Zone
+from minidns.core.zone import Node, Zone
 from tests.support.client import ask, explained, parsed, presentation, query, said
 from tests.support.clusters import address, endpoints, external, headless, pod, service, zone_of
 from tests.support.work import calls
@@ -614,6 +614,89 @@ def test_a_chain_that_is_longer_than_the_packet_begins_at_its_beginning() -> Non
         owners = [str(rrset.name) for rrset in reply.answer]
         assert owners == [f"{label}{n}.{Z}" for n in range(len(owners))]
         assert len(owners) > 3
+
+
+def crowd(count: int) -> Zone:
+    """A headless Service of so many endpoints, and aliases of it."""
+    members = [f"10.{number >> 8}.{number & 255}.1 host=h-{number}" for number in range(count)]
+    crowd = endpoints("default/crowd-1", *members, ports="http:80")
+    one, two = external("default/one", f"two.{Z}"), external("default/two", f"crowd.{Z}")
+    return zone_of(headless("default/crowd"), crowd, one, two)
+
+
+@pytest.mark.parametrize("type_", ["A", "SRV"])
+def test_a_cut_answer_through_an_alias_costs_what_is_sent(type_: str) -> None:
+    """Once every query worked out all addresses of the Service that the alias leads to."""
+    counts = []
+    for size in (200, 2000):
+        responder = Responder(crowd(size))
+        channel = responder.channel("udp", "1")
+        packet = query(f"one.{Z}", type_)
+        responder.respond(packet, channel)
+        counts.append(calls(lambda: responder.respond(packet, channel)))  # noqa: B023  called at once
+    assert counts[0] == counts[1] < 100
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_every_endpoint_behind_an_alias_is_reached_and_the_aliases_are_always_there(transport: str) -> None:
+    responder = Responder(crowd(200))
+    channel = responder.channel(transport, "1")
+    found: set[str] = set()
+    for _ in range(200):
+        reply = parsed(responder.respond(query(f"one.{Z}", "A", edns=512), channel))
+        assert [f"{rrset.name} {rrset[0]}" for rrset in reply.answer[:2]] == [f"one.{Z} two.{Z}", f"two.{Z} crowd.{Z}"]
+        assert str(reply.answer[2].name) == f"crowd.{Z}"
+        assert bool(reply.flags & dns.flags.TC) is (transport == "udp")
+        found.update(str(rdata) for rdata in reply.answer[2])
+    assert len(found) == 200
+
+
+def test_an_answer_through_an_alias_follows_every_change() -> None:
+    zone = crowd(3)
+    responder = Responder(zone)
+    channel = responder.channel("udp", "1")
+
+    def now() -> tuple[str, list[str]]:
+        rcode, answer, *_ = said(parsed(responder.respond(query(f"one.{Z}"), channel)))
+        return rcode, answer[2:]
+
+    assert now() == now()
+    assert len(now()[1]) == 3
+    zone.apply(Upserted(endpoints("default/crowd-1", "10.9.9.9", ports="http:80")))
+    assert now() == ("NOERROR", [f"crowd.{Z} 5 A 10.9.9.9"])
+    zone.apply(Upserted(external("default/two", f"web.{Z}")))
+    assert now() == ("NXDOMAIN", [])
+    zone.apply(Upserted(service("default/web", "10.96.0.7")))
+    assert now() == ("NOERROR", [f"web.{Z} 5 A 10.96.0.7"])
+    zone.apply(Upserted(external("default/two", f"one.{Z}")))
+    assert now() == ("NOERROR", [])
+    zone.apply(Upserted(service("default/two", "10.96.0.8")))
+    assert said(parsed(responder.respond(query(f"one.{Z}"), channel))).answer[1:] == [f"two.{Z} 5 A 10.96.0.8"]
+
+
+def test_a_name_of_many_labels_outside_costs_little_more_than_a_short_one() -> None:
+    """Once each label was a look-up, and a copy of the name for each zone."""
+
+    class Counted(dict[names.Name, Node]):
+        looks = 0
+
+        def get(self, key: Any, default: Any = None) -> Any:
+            self.looks += 1
+            return super().get(key, default)
+
+    for forwards in (False, True):
+        zone = sample()
+        responder = Responder(zone, forwards=forwards)
+        channel = responder.channel("udp", "1")
+        zone.nodes = nodes = Counted(zone.nodes)
+        short, deep = query("x.y."), query("x." * 125)
+        for packet in (short, deep):
+            responder.respond(packet, channel)
+        nodes.looks = 0
+        few, many = (calls(lambda: responder.respond(packet, channel)) for packet in (short, deep))  # noqa: B023
+        assert many <= few + 5
+        assert nodes.looks < 8
+        assert said(ask(responder, "x." * 110 + Z)).rcode == "NXDOMAIN"
 
 
 # What is kept
