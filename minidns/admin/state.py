@@ -82,6 +82,8 @@ class State:
             f"zone: {self._running.generation.site.summary()}",
             f"listening: {', '.join(map(str, self._running.addresses))}",
         ]
+        if source is not None and source.stage is not None:
+            lines += (f"played: {each}" for each in source.stage.in_force())
         return Reply("\n".join(lines) + "\n")
 
     async def on_metrics(self, _: Asked) -> Reply:

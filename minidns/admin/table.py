@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minidns.admin import asking, changes, explaining, figures, mapping, page, queries, state, zones
+from minidns.admin import asking, changes, explaining, figures, mapping, page, queries, state, verbs, zones
 from minidns.admin.running import Running
 from minidns.config.settings import Config
 from minidns.config.values import Listen
@@ -23,6 +23,7 @@ def endpoints(running: Running) -> tuple[Endpoint, ...]:
         *zones.endpoints(running),
         *changes.endpoints(running),
         *queries.endpoints(running),
+        *verbs.endpoints(running),
     )
     return (*page.endpoints(others), *others)
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from minidns import __version__, explain
-from minidns.cli import bench
+from minidns.cli import bench, verbs
 from minidns.cli import commands as commands_
 from minidns.cli.offline import OfflineError
 from minidns.config import corefile, settings
@@ -40,6 +40,8 @@ LISTEN = "localhost:1053"
 ADMIN = str(settings.ADMIN)
 
 _EXAMPLES = """\
+on the pods of manifests: scale, delete, rollout restart, unready, ready, reset
+
 examples:
   minidns serve --manifests config/demo   no cluster needed: a folder of YAML
   minidns serve                           in a cluster, or beside one
@@ -108,9 +110,9 @@ def _parser() -> argparse.ArgumentParser:
         _add_zone(command)
     status = _command(commands, "status", commands_.status_command, "print the state of a running server")
     status.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"of that server ({ADMIN})")
-    bench_ = _command(
-        commands, "bench", bench.run, "measure a server with dnsperf, asking for the names of a live zone"
-    )
+    # One line of the epilog lists them together: help fits one screen.
+    verbs.add_commands(partial(_command, commands, listed=False), ADMIN)
+    bench_ = _command(commands, "bench", bench.run, "measure a server with the names of its zone, by dnsperf")
     bench.add_arguments(bench_)
     check = _command(commands, "check", _check, "say what a Corefile means, or what is wrong with it")
     check.add_argument("file", type=Path)
@@ -118,9 +120,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: object, text: str
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: object,
+    text: str,
+    *,
+    listed: bool = True,
 ) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    described = partial(commands.add_parser, name, description=text[0].upper() + text[1:] + ".")
+    parser = described(help=text) if listed else described()
     parser.set_defaults(run=run)
     default = "info" if run is _serve else "warning"
     parser.add_argument("--log", default=default, choices=("debug", "info", "warning", "error"), help="what to log")

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import HTTPException, HTTPResponse
-from typing import cast
-from urllib.parse import urlencode
 
 import msgspec
 from rich.console import Console
 
 from minidns import explain
 from minidns.cli import offline
+from minidns.cli.running import asked
 from minidns.config.settings import Cluster, Kubernetes, Manifests
 from minidns.config.values import UsageError
 from minidns.explain import Explanation, SearchExplanation
 from minidns.views import changes
-
-_PATIENCE = 10.0
-#: Without the proxies of the environment: the server is on this machine or beside it.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def explain_command(arguments: argparse.Namespace, source: Manifests | Cluster | None, kubernetes: Kubernetes) -> int:
@@ -33,7 +23,7 @@ def explain_command(arguments: argparse.Namespace, source: Manifests | Cluster |
     query["ndots"] = str(arguments.ndots)
     found: Explanation | SearchExplanation
     if source is None:
-        with _get(arguments.admin, "/explain", query) as response:
+        with asked(arguments.admin, "/explain", query) as response:
             body = response.read()
         if arguments.namespace:
             found = msgspec.json.decode(body, type=SearchExplanation)
@@ -59,7 +49,7 @@ def watch_command(arguments: argparse.Namespace, source: Manifests | Cluster | N
 
     if source is not None:
         asyncio.run(offline.watched(source, kubernetes, tell))
-    with _get(arguments.admin, "/watch", {}, patience=None) as response:
+    with asked(arguments.admin, "/watch", {}, patience=None) as response:
         for line in response:
             if line.startswith(b"data: "):
                 tell(msgspec.json.decode(line.removeprefix(b"data: "), type=changes.Event))
@@ -68,26 +58,10 @@ def watch_command(arguments: argparse.Namespace, source: Manifests | Cluster | N
 
 def status_command(arguments: argparse.Namespace) -> int:
     """Print the state of a running server. 0 when it is ready, 1 when not."""
-    with _get(arguments.admin, "/status", {}) as response:
+    with asked(arguments.admin, "/status", {}) as response:
         print(response.read().decode(), end="")
     try:
-        with _get(arguments.admin, "/ready", {}):
+        with asked(arguments.admin, "/ready", {}):
             return 0
     except UsageError:
         return 1
-
-
-@contextmanager
-def _get(admin: str, path: str, query: dict[str, str], patience: float | None = _PATIENCE) -> Iterator[HTTPResponse]:
-    """What an admin endpoint answers. Raises UsageError with its own words, or with what to do when there is none."""
-    url = f"http://{admin}{path}" + (f"?{urlencode(query)}" if query else "")
-    try:
-        with _OPENER.open(url, timeout=patience) as response:
-            yield cast(HTTPResponse, response)
-    except urllib.error.HTTPError as error:
-        raise UsageError(error.read().decode(errors="replace").strip()) from None
-    except (urllib.error.URLError, HTTPException) as error:
-        reason = getattr(error, "reason", error)
-        raise UsageError(
-            f"no minidns at http://{admin} ({reason}): name it with --admin, or use --manifests or --kubeconfig"
-        ) from None

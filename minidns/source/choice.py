@@ -17,6 +17,7 @@ from minidns.source.kubernetes.connect import connect
 from minidns.source.kubernetes.requests import resources
 from minidns.source.kubernetes.source import KubernetesSource
 from minidns.source.manifests.source import ManifestSource
+from minidns.source.manifests.stage import Stage
 
 Publish = Callable[[Sequence[Change]], None]
 
@@ -25,13 +26,15 @@ class Source(Protocol):
     """Where objects come from.
 
     initial: what there is at the start. stale: that is from an earlier run, until `synced` is set.
-    origin: a few words that name the source. timing: from the bytes of a change being here until it is published.
+    origin: a few words that name the source. stage: where verbs are played, None beside a real cluster.
+    timing: from the bytes of a change being here until it is published.
     """
 
     initial: Sequence[Change]
     stale: bool
     synced: asyncio.Event
     origin: str
+    stage: Stage | None
     timing: Timing
 
     async def run(self, publish: Publish) -> None:
@@ -52,6 +55,7 @@ class _Folder:
         self.synced = asyncio.Event()
         self.synced.set()
         self.origin = f"manifests in {options.path}"
+        self.stage: Stage | None = self._source.stage
         self.timing = Timing()
 
     async def run(self, publish: Publish) -> None:
@@ -70,6 +74,7 @@ class _ApiServer:
         self._kinds = kinds
         self._file = file
         self._resources = AsyncExitStack()
+        self.stage: Stage | None = None
 
     async def open(self) -> None:
         connection = await self._resources.enter_async_context(await connect(self._options))

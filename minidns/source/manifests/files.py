@@ -16,7 +16,7 @@ except ImportError:
     from yaml import SafeLoader as Loader  # type: ignore[assignment]
 
 from minidns.source.manifests.objects import Namespace, Object, Service
-from minidns.source.manifests.pods import DaemonSet, Deployment, Pod, ReplicaSet, StatefulSet
+from minidns.source.manifests.pods import CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet
 from minidns.source.manifests.slices import Endpoints, EndpointSlice, WrittenSlice
 
 _DEEPEST = 100
@@ -32,6 +32,8 @@ _KINDS: dict[tuple[str, str], type[Object]] = {
     ("apps", "ReplicaSet"): ReplicaSet,
     ("apps", "StatefulSet"): StatefulSet,
     ("apps", "DaemonSet"): DaemonSet,
+    ("batch", "Job"): Job,
+    ("batch", "CronJob"): CronJob,
 }
 
 Written: TypeAlias = Object | EndpointSlice

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from minidns.core import model
 from minidns.source.manifests.controllers.manager import Controllers
@@ -11,6 +13,21 @@ from minidns.source.manifests.controllers.space import Edit, Written
 from minidns.source.manifests.objects import Service
 from minidns.source.manifests.pods import Pod, StatefulSet, Workload
 from minidns.source.manifests.slices import Endpoints, EndpointSlice
+
+log = logging.getLogger("minidns.manifests")
+
+#: Lines logged at most for one start or one edit.
+LINES = 30
+
+
+def log_some(level: int, lines: Iterable[str], total: int | None = None) -> None:
+    """At most LINES of them, and how many there were more."""
+    lines = iter(lines)
+    for line in islice(lines, LINES):
+        log.log(level, "%s", line)
+    more = sum(1 for _ in lines) if total is None else total - LINES
+    if more > 0:
+        log.log(level, "... and %d more", more)
 
 
 def describe(written: Written, cluster: Controllers) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
+from zlib import crc32
 
 from msgspec import Meta, field
 
-from minidns.source.manifests.objects import Object, Part, Port, Protocol, check_label, packed
+from minidns.source.manifests.objects import Metadata, Object, Part, Port, Protocol, check_label, packed
 
 #: Kubernetes supports 150,000 pods in a cluster; the bound keeps a slip of the keyboard from filling the memory.
 Replicas = Annotated[int, Meta(ge=0, le=150_000)]
@@ -94,12 +95,16 @@ class Ordinals(Part, frozen=True):
     start: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
 
 
-class WorkloadSpec(Part, frozen=True):
+class MakerSpec(Part, frozen=True):
     template: Template
+
+
+class WorkloadSpec(MakerSpec, frozen=True):
     selector: LabelSelector = LabelSelector()
     replicas: Replicas = 1
     service_name: str = ""
     ordinals: Ordinals = Ordinals()
+    pod_management_policy: Literal["OrderedReady", "Parallel"] = "OrderedReady"
 
     def __post_init__(self) -> None:
         labels = self.template.metadata.labels
@@ -111,23 +116,127 @@ class WorkloadSpec(Part, frozen=True):
 class Workload(Object, frozen=True):
     """What makes pods from a template."""
 
+    @property
+    def template(self) -> Template:
+        raise NotImplementedError
+
+    @property
+    def count(self) -> int:
+        """How many pods it wants."""
+        return 1
+
+
+class Scalable(Workload, frozen=True):
+    """A workload with replicas."""
+
     spec: WorkloadSpec
 
+    @property
+    def template(self) -> Template:
+        return self.spec.template
 
-class Deployment(Workload, frozen=True):
+    @property
+    def count(self) -> int:
+        return self.spec.replicas
+
+
+class Deployment(Scalable, frozen=True):
     pass
 
 
-class ReplicaSet(Workload, frozen=True):
+class ReplicaSet(Scalable, frozen=True):
     pass
 
 
 class DaemonSet(Workload, frozen=True):
-    pass
+    """One pod: there is one node."""
+
+    spec: WorkloadSpec
+
+    @property
+    def template(self) -> Template:
+        return self.spec.template
 
 
-class StatefulSet(Workload, frozen=True):
+class StatefulSet(Scalable, frozen=True):
     def __post_init__(self) -> None:
-        # The pod's name becomes its hostname, one label.
-        last = self.spec.ordinals.start + max(self.spec.replicas - 1, 0)
+        self.check_names(self.spec.replicas)
+
+    def check_names(self, replicas: int) -> None:
+        """Raise ValueError unless the name of every pod can be its hostname, one label."""
+        last = self.spec.ordinals.start + max(replicas - 1, 0)
         check_label("the pod name", f"{self.name}-{last}")
+
+
+class JobStatus(Part, frozen=True):
+    conditions: tuple[Condition, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        return any(each.type in ("Complete", "Failed") and each.status == "True" for each in self.conditions)
+
+
+class JobSpec(MakerSpec, frozen=True):
+    completions: Replicas | None = None
+    parallelism: Replicas = 1
+    completion_mode: Literal["NonIndexed", "Indexed"] = "NonIndexed"
+    suspend: bool = False
+
+    def __post_init__(self) -> None:
+        if self.indexed and self.completions is None:
+            raise ValueError("completionMode Indexed needs completions")
+
+    @property
+    def indexed(self) -> bool:
+        return self.completion_mode == "Indexed"
+
+
+class Job(Workload, frozen=True):
+    """A Job as it is when it has begun: as many pods as run at once, the first indexes when they are numbered."""
+
+    spec: JobSpec
+    status: JobStatus = JobStatus()
+
+    def __post_init__(self) -> None:
+        if self.spec.indexed:
+            # The hostname of a pod.
+            check_label("the pod name", f"{self.name}-{max((self.spec.completions or 0) - 1, 0)}")
+
+    @property
+    def template(self) -> Template:
+        return self.spec.template
+
+    @property
+    def count(self) -> int:
+        completions = self.spec.parallelism if self.spec.completions is None else self.spec.completions
+        return 0 if self.spec.suspend or self.status.ended else min(self.spec.parallelism, completions)
+
+
+class JobTemplate(Part, frozen=True):
+    spec: JobSpec
+
+
+class CronJobSpec(Part, frozen=True):
+    job_template: JobTemplate
+    suspend: bool = False
+
+
+class CronJob(Workload, frozen=True):
+    """A CronJob with one Job, as at a time of its schedule."""
+
+    spec: CronJobSpec
+
+    @property
+    def job(self) -> Job:
+        """Its Job. Kubernetes names it after the minute of its time; here it is always the same one."""
+        minute = 29_000_000 + crc32(f"{self.namespace}/{self.name}".encode()) % 1_000_000
+        meta = Metadata(f"{self.name}-{minute}", self.namespace)
+        return Job(meta, self.spec.job_template.spec)
+
+    @property
+    def template(self) -> Template:
+        return self.spec.job_template.spec.template
+
+    @property
+    def count(self) -> int:
+        return 0 if self.spec.suspend else self.job.count

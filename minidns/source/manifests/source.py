@@ -8,26 +8,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import aclosing
-from itertools import islice
 from pathlib import Path
 
 from minidns.config.values import Network
 from minidns.core import model
 from minidns.source.manifests.controllers.manager import Controllers
+from minidns.source.manifests.controllers.play import Play
 from minidns.source.manifests.controllers.space import ORDER, Edit
 from minidns.source.manifests.files import Written, parse
 from minidns.source.manifests.folder import MOMENT, Folder, Signature
-from minidns.source.manifests.log import changes, describe
+from minidns.source.manifests.log import changes, describe, log_some
 from minidns.source.manifests.shelf import Shelf
+from minidns.source.manifests.stage import Publish, Stage
 
 log = logging.getLogger("minidns.manifests")
-
-#: Lines logged at most for one start or one edit.
-LINES = 30
-
-Publish = Callable[[Sequence[model.Change]], None]
 
 
 class ManifestError(Exception):
@@ -43,6 +39,7 @@ class ManifestSource:
     def __init__(self, path: Path, service_cidrs: tuple[Network, ...], pod_cidrs: tuple[Network, ...]) -> None:
         self._folder = Folder(path)
         self._cluster = Controllers(service_cidrs, pod_cidrs)
+        self.stage = Stage(Play(self._cluster))
         self._shelf = Shelf()
         self._signatures: dict[str, Signature] = {}
         # Emptied or missing since the last look: an editor may be about to write them.
@@ -66,14 +63,19 @@ class ManifestSource:
             raise ManifestError(f"{path}: no file in it can be read")
         self._update(touched | {"default"})  # which exists even when nothing is written
         told = (f"{file}: {describe(each, self._cluster)}" for file, each in self._everything())
-        _log_some(logging.INFO, told, sum(map(len, self._shelf.files.values())))
+        log_some(logging.INFO, told, sum(map(len, self._shelf.files.values())))
         kinds = {kind: tuple(self._cluster.objects(kind)) for kind in ORDER}
         sizes = ", ".join(f"{len(objects)} {kind.__name__}s" for kind, objects in kinds.items())
         log.info("%s: %d files make %s", path, len(found), sizes)
         return [model.Replaced(kind, objects) for kind, objects in kinds.items()]
 
     async def run(self, publish: Publish) -> None:
-        """Publish what each edit changes, all of it at once, until cancelled."""
+        """Publish what each edit and each step of a verb changes, all of it at once, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow_files(publish), name="follow the manifests")
+            tasks.create_task(self.stage.run(publish), name="play verbs")
+
+    async def _follow_files(self, publish: Publish) -> None:
         async with aclosing(self._folder.news()) as news:
             async for names in news:
                 await self._look(names, publish)
@@ -82,10 +84,11 @@ class ManifestSource:
                     await self._look(set(), publish)
 
     async def _look(self, names: set[str], publish: Publish) -> None:
-        # In a thread: the loop answers queries meanwhile.
-        edits = await asyncio.to_thread(self._follow, names)
-        if edits:
-            publish([_change(edit) for edit in edits])
+        async with self.stage.changing:
+            # In a thread: the loop answers queries meanwhile.
+            edits = await asyncio.to_thread(self._follow, names)
+            if edits:
+                publish([edit.change for edit in edits])
 
     def _follow(self, suspects: set[str]) -> list[Edit]:
         """Read what is new, or is in `suspects`; what that changes in the cluster."""
@@ -105,7 +108,7 @@ class ManifestSource:
         edits = self._update(touched)
         changed = sorted(gone & before | news.keys())
         what = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
-        _log_some(logging.INFO, (f"{what} changed: {line}" for line in changes(edits)))
+        log_some(logging.INFO, (f"{what} changed: {line}" for line in changes(edits)))
         return edits
 
     def _read(self, files: dict[str, Signature], believed: set[str] | frozenset[str] = frozenset()) -> set[str]:
@@ -131,7 +134,7 @@ class ManifestSource:
             skipped += content.skipped
             if not content.problems or not before:
                 touched |= self._shelf.put(name, content.objects)
-        _log_some(logging.ERROR, problems)
+        log_some(logging.ERROR, problems)
         self._log_skipped(skipped)
         return touched
 
@@ -140,7 +143,7 @@ class ManifestSource:
         # A file that was moved is in two places until the old one is believed to be gone.
         if not self._doubtful:
             problems = [*self._shelf.clashes(), *self._cluster.problems()]
-            _log_some(logging.ERROR, [problem for problem in problems if problem not in self._problems])
+            log_some(logging.ERROR, [problem for problem in problems if problem not in self._problems])
             self._problems = set(problems)
         return edits
 
@@ -158,20 +161,3 @@ class ManifestSource:
         if complaint and complaint != self._complaint:
             log.warning("%s", complaint)
         self._complaint = complaint
-
-
-def _change(edit: Edit) -> model.Change:
-    if edit.new is not None:
-        return model.Upserted(edit.new)
-    assert edit.old is not None
-    return model.Deleted(type(edit.old), edit.old.key)
-
-
-def _log_some(level: int, lines: Iterable[str], total: int | None = None) -> None:
-    """At most LINES of them, and how many there were more."""
-    lines = iter(lines)
-    for line in islice(lines, LINES):
-        log.log(level, "%s", line)
-    more = sum(1 for _ in lines) if total is None else total - LINES
-    if more > 0:
-        log.log(level, "... and %d more", more)

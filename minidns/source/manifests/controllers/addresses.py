@@ -58,11 +58,14 @@ class Addresses:
         """The address at that place of the range."""
         return (self._base + index).to_bytes(self.size, "big")
 
-    def give(self, owner: Key) -> bytes | None:
-        """The owner's address, the same until it is released; None when all are taken."""
+    def give(self, owner: Key, but: bytes | None = None) -> bytes | None:
+        """The owner's address, the same until it is released; None when all are taken.
+
+        but: an address that it should not be, unless no other is left.
+        """
         offset = self._given.get(owner)
         if offset is None:
-            offset = None if self.full else self._find(owner)
+            offset = None if self.full else self._find(owner, self._offset(but) if but else None)
             if offset is None:
                 self.full = True
                 return None
@@ -70,21 +73,26 @@ class Addresses:
             self._owner[offset] = owner
         return self.place(offset)
 
-    def _find(self, owner: Key) -> int | None:
+    def _find(self, owner: Key, but: int | None) -> int | None:
         low, size = self._low, self._places
         if size <= low:
             return None
         start = low + crc32("/".join(owner).encode()) % (size - low)
         places = chain(range(start, size), range(low, start), range(1, low))
-        return next((at for at in places if at not in self._owner and at not in self._pinned), None)
+        free = (at for at in places if at not in self._owner and at not in self._pinned)
+        first = next(free, None)
+        return next(free, first) if but is not None and first == but else first
 
-    def release(self, owner: Key) -> None:
-        """The owner is gone, and so is its claim to a given address."""
+    def _offset(self, address: bytes) -> int:
+        return int.from_bytes(address, "big") - self._base
+
+    def release(self, owner: Key) -> bytes | None:
+        """The owner is gone, and so is its claim to a given address: that address, if it had one."""
         offset = self._given.pop(owner, None)
         if offset is not None:
             del self._owner[offset]
-            #: Nothing was left when an address was last asked for.
         self.full = False
+        return None if offset is None else self.place(offset)
 
     def pin(self, owner: Key, addresses: tuple[bytes, ...]) -> set[Key]:
         """These addresses, and no others, are written down for this owner.
@@ -92,7 +100,7 @@ class Addresses:
         Several owners may pin the same one. Returns everyone else to whom one of these addresses was, or is,
         of interest.
         """
-        new = frozenset(int.from_bytes(a, "big") - self._base for a in addresses if len(a) == self.size)
+        new = frozenset(self._offset(a) for a in addresses if len(a) == self.size)
         old = self._pins.pop(owner, frozenset())
         if new == old == frozenset():
             return set()
@@ -115,4 +123,4 @@ class Addresses:
 
     def pinned_by(self, address: bytes) -> set[Key]:
         """The owners for which this address is written down."""
-        return self._pinned.get(int.from_bytes(address, "big") - self._base, set())
+        return self._pinned.get(self._offset(address), set())

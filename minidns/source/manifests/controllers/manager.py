@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from minidns.config.values import Network
 from minidns.core import model
 from minidns.source.manifests.controllers.addresses import Addresses
+from minidns.source.manifests.controllers.groups import Group
+from minidns.source.manifests.controllers.overlay import NOTHING, GroupKey, Overlay
 from minidns.source.manifests.controllers.services import ClusterIPs
 from minidns.source.manifests.controllers.space import NAMESPACES, ORDER, Edit, Space, Written
 
@@ -25,17 +27,23 @@ class Controllers:
         self._spaces: dict[str, Space] = {}
         self._again = set(NAMESPACES)
 
-    def update(self, written: Mapping[str, Sequence[Written]]) -> list[Edit]:
+    def update(
+        self, written: Mapping[str, Sequence[Written]], overlays: Mapping[str, Overlay] | None = None
+    ) -> list[Edit]:
         """Take all manifests of the namespaces that changed; an empty sequence when none are left there.
 
-        There must be one manifest at most of a kind and name. Returns what became different: Namespaces first, then
-        Services, EndpointSlices and Pods.
+        There must be one manifest at most of a kind and name. overlays: what verbs have laid over namespaces, for
+        those where that is different now. Returns what became different: Namespaces first, then Services,
+        EndpointSlices and Pods.
         """
-        todo = self._again | written.keys()
+        overlays = overlays or {}
+        todo = self._again | written.keys() | overlays.keys()
         for name in sorted(self._again):
             self._space(name).stale = True
         for name, objects in written.items():
             self._space(name).written = objects
+        for name, overlay in overlays.items():
+            self._space(name).overlay = overlay
         for name in sorted(todo):
             for other, _ in self._space(name).settle():
                 todo.add(other)
@@ -44,7 +52,7 @@ class Controllers:
         # What could not be had may be free the next time.
         self._again = {name for name in todo if self._spaces[name].problems}
         for name in todo:
-            if not self._spaces[name].published[model.Namespace]:
+            if not self._spaces[name].published[model.Namespace] and self._spaces[name].overlay is NOTHING:
                 del self._spaces[name]
         return sorted(edits, key=_rank)
 
@@ -62,6 +70,11 @@ class Controllers:
         space = self._spaces.get(source.namespace)
         found = space.groups.get((type(source).__name__, source.name)) if space else None
         return found.pods if found else ()
+
+    def groups(self, namespace: str) -> Mapping[GroupKey, Group]:
+        """The pods of a namespace, by what they come from."""
+        space = self._spaces.get(namespace)
+        return space.groups if space else {}
 
     def slices(self, namespace: str, service: str) -> list[model.EndpointSlice]:
         """All slices of a Service."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from minidns.core import model
 from minidns.source.manifests.controllers.addresses import suffix
-from minidns.source.manifests.controllers.pods import POD_LABELS, Group
+from minidns.source.manifests.controllers.groups import POD_LABELS, Group
 from minidns.source.manifests.objects import Service
 from minidns.source.manifests.pods import ContainerPort
 from minidns.source.manifests.slices import Endpoints
@@ -61,14 +61,15 @@ def desired(service: Service, sizes: Iterable[int], groups: Iterable[Group]) -> 
     for group in groups:
         ports = _resolve(service, group.ports)
         named = group.subdomain == service.name
-        ready = spec.publish_not_ready_addresses or (group.ready and not group.terminating)
         for pod in group.members(spec.selector):
-            hostname = (pod.name if group.numbered else group.hostname or None) if named else None
+            serving, terminating = group.states.get(pod.name, group.state)
+            ready = spec.publish_not_ready_addresses or (serving and not terminating)
+            hostname = group.hostname_of(pod.name) if named else None
             for size in sizes:
                 addresses = tuple(address for address in pod.addresses if len(address) == size)
                 if addresses:
                     shares.setdefault((size, ports), {})[pod.name] = model.Endpoint(
-                        addresses, hostname, pod.name, ready, group.ready, group.terminating
+                        addresses, hostname, pod.name, ready, serving, terminating
                     )
     return shares
 

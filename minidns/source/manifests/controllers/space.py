@@ -7,7 +7,9 @@ from typing import NamedTuple, TypeAlias, TypeGuard
 
 from minidns.core import model
 from minidns.source.manifests.controllers.addresses import Addresses
-from minidns.source.manifests.controllers.pods import Group, GroupKey, Plan, Source, group, plan
+from minidns.source.manifests.controllers.groups import Group, group
+from minidns.source.manifests.controllers.overlay import NOTHING, GroupKey, Overlay
+from minidns.source.manifests.controllers.pods import Plan, Source, plan
 from minidns.source.manifests.controllers.services import ClusterIPs
 from minidns.source.manifests.controllers.slices import Placement, Selection, desired, mirror, place
 from minidns.source.manifests.objects import Metadata, Object, Service, ServicePort, ServiceSpec
@@ -43,6 +45,13 @@ class Edit(NamedTuple):
     old: model.Object | None
     new: model.Object | None
 
+    @property
+    def change(self) -> model.Change:
+        if self.new is not None:
+            return model.Upserted(self.new)
+        assert self.old is not None
+        return model.Deleted(type(self.old), self.old.key)
+
 
 class _Made(NamedTuple):
     """The slices of a Service, and what they were made from."""
@@ -53,11 +62,12 @@ class _Made(NamedTuple):
 
 
 class Space:
-    """A namespace in three steps: set `written`, `settle` who may keep which address, `run` the controllers."""
+    """A namespace in three steps: set `written` and `overlay`, `settle` who keeps which address, `run` controllers."""
 
     def __init__(self, name: str, cluster_ips: ClusterIPs, pod_ips: Sequence[Addresses]) -> None:
         self.name = name
         self.written: Sequence[Written] = ()
+        self.overlay: Overlay = NOTHING
         self.groups: dict[GroupKey, Group] = {}
         self.published: Published = {kind: {} for kind in ORDER}
         self.problems: list[str] = []
@@ -67,6 +77,8 @@ class Space:
         self._pod_ips = pod_ips
         self._planned: dict[GroupKey, Plan] = {}
         self._made: dict[str, _Made] = {}
+        # By pod and bytes of an address, what the pod before it had: the next one is to have another.
+        self._had: dict[tuple[str, int], bytes] = {}
 
     def settle(self) -> set[model.Key]:
         """Plan the pods; take back what nobody holds any more, and keep what is written down.
@@ -75,15 +87,19 @@ class Space:
         """
         services = self._services()
         lost = self.published[model.Service].keys() - services.keys()
+        if self.overlay is NOTHING:
+            self._had.clear()
         concerned = self._cluster_ips.settle({(self.name, name) for name in lost}, services.values())
         old = self._planned
         pods = [each for each in self.written if isinstance(each, Pod)]
-        self._planned = plan(pods, [each for each in self.written if isinstance(each, Workload)], old)
-        gone = _names(old, self._planned) - _names(self._planned, old)
+        self._planned = plan(pods, [each for each in self.written if isinstance(each, Workload)], old, self.overlay)
+        gone = _address_owners(old, self._planned) - _address_owners(self._planned, old)
         unwritten = {key[1] for key in old.keys() - self._planned.keys() if key[0] == "Pod"}
         for addresses in self._pod_ips:
             for name in gone:
-                addresses.release((self.name, name))
+                had = addresses.release((self.name, name))
+                if had and self.overlay is not NOTHING:
+                    self._had[name.partition("#")[0], addresses.size] = had
             for name in unwritten:
                 concerned |= addresses.pin((self.name, name), ())
             for pod in pods:
@@ -127,12 +143,14 @@ class Space:
                 self._report_full(planned.source, made)
         return groups
 
-    def _addresses(self, source: Source, name: str) -> tuple[bytes, ...]:
+    def _addresses(self, planned: Plan, name: str) -> tuple[bytes, ...]:
+        source = planned.source
         if _settled(source):
             return source.status.addresses
-        if (source.spec if isinstance(source, Pod) else source.spec.template.spec).host_network:
+        if (source.spec if isinstance(source, Pod) else source.template.spec).host_network:
             return tuple(_NODE[each.size] for each in self._pod_ips)
-        given = (each.give((self.name, name)) for each in self._pod_ips)
+        owner = self.name, planned.life(name).address_owner(name)
+        given = (each.give(owner, self._had.get((name, each.size))) for each in self._pod_ips)
         return tuple(address for address in given if address)
 
     def _report_full(self, source: Source, made: Group) -> None:
@@ -191,9 +209,9 @@ class Space:
             yield model.EndpointSlice("default", "kubernetes", "kubernetes", (port,), (endpoint,))
 
 
-def _names(planned: Mapping[GroupKey, Plan], other: Mapping[GroupKey, Plan]) -> set[str]:
-    """The names of pods in plans that the other mapping does not share."""
-    return {name for key, each in planned.items() if other.get(key) is not each for name in each.names}
+def _address_owners(planned: Mapping[GroupKey, Plan], other: Mapping[GroupKey, Plan]) -> set[str]:
+    """The names under which pods keep addresses, in plans that the other mapping does not share."""
+    return set().union(*(each.address_owners for key, each in planned.items() if other.get(key) is not each))
 
 
 def _settled(source: Source) -> TypeGuard[Pod]:
