@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import random
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -22,9 +20,8 @@ from rich.progress import Progress
 
 from benchmarks import servers, tables
 from benchmarks.measuring import Churn, Figures, measure
-from benchmarks.processes import started
-from benchmarks.servers import OTHERS, Minidns, Server, StartError
-from benchmarks.works import WORKS, Work
+from benchmarks.servers import OTHERS, StartError
+from benchmarks.works import WORKS
 from minidns.cli import bench
 
 #: The core of all that is not a server.
@@ -48,10 +45,12 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory() as folder, Progress(console=Console(stderr=True)) as progress:
             task = progress.add_task("starting", total=len(works))
-            with _running(Path(folder), arguments) as (running, churn):
+            only, python, workers = arguments.only, arguments.python, arguments.workers
+            with servers.running(Path(folder), only, python, workers) as (running, apiserver):
+                churn = Churn(apiserver)
                 for work in works:
                     progress.update(task, description=f"{work.name}: {work.text}")
-                    questions = _questions(work, Path(folder))
+                    questions = work.file(Path(folder))
                     results[work.name] = measure(work, questions, running, arguments.seconds, churn)
                     progress.advance(task)
     except (StartError, bench.BenchError) as error:
@@ -87,39 +86,6 @@ def _arguments() -> argparse.Namespace:
     if unknown := [name for name in arguments.only if name not in ("minidns", *OTHERS)]:
         parser.error(f"no server {unknown[0]} among minidns, {', '.join(OTHERS)}")
     return arguments
-
-
-@contextmanager
-def _running(folder: Path, arguments: argparse.Namespace) -> Iterator[tuple[list[Server], Churn]]:
-    """The servers, and the API server that minidns follows."""
-    with ExitStack() as stack:
-        apiserver = stack.enter_context(started([sys.executable, "-m", "benchmarks.apiserver"], log=folder / "api.log"))
-        assert apiserver.stdout
-        url = apiserver.stdout.readline().strip()
-        if not url:
-            raise StartError(f"the API server does not start: {(folder / 'api.log').read_text()[-500:]}")
-        kubeconfig = servers.kubeconfig(folder / "kubeconfig", url)
-        minidns = Minidns(arguments.python, arguments.workers)
-        running = []
-        if "minidns" in arguments.only:
-            running.append(stack.enter_context(minidns.running(folder, kubeconfig)))
-        zone = minidns.zone(kubeconfig)
-        for name, start in OTHERS.items():
-            if name in arguments.only and servers.program(name):
-                running.append(stack.enter_context(start(folder, zone)))
-            elif name in arguments.only:
-                print(f"{name} is not installed (apt install {name}): without it", file=sys.stderr)
-        yield running, Churn(apiserver)
-
-
-def _questions(work: Work, folder: Path) -> Path:
-    """The file of a work's questions, in no order, the same each time."""
-    rng = random.Random(work.name)
-    lines = list(work.lines(rng))
-    rng.shuffle(lines)
-    file = folder / f"{work.name}.questions"
-    file.write_text("\n".join(lines) + "\n")
-    return file
 
 
 def _tell(results: dict[str, dict[str, Figures]], markdown: bool) -> None:

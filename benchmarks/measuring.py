@@ -42,7 +42,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """A run at LOAD of the rate: seconds, and queries."""
+    """A run at a given rate: seconds, and queries."""
 
     rate: float
     mean: float
@@ -112,7 +112,7 @@ def measure(work: Work, questions: Path, servers: Sequence[Server], seconds: flo
         for server in servers:
             with _changing(work, server, churn):
                 full = _full(work, questions, server, seconds / ROUNDS)
-                latency = _latency(work, questions, server, full.rate * LOAD, seconds / ROUNDS / 2)
+                latency = paced(work, questions, server, full.rate * LOAD, seconds / ROUNDS / 2)
             figures[server.name].rounds.append(full)
             figures[server.name].latencies.append(latency)
     return figures
@@ -145,8 +145,11 @@ def _full(work: Work, questions: Path, server: Server, seconds: float) -> Round:
     )
 
 
-def _latency(work: Work, questions: Path, server: Server, rate: float, seconds: float) -> Latency:
-    options = (*work.options, "-Q", str(int(rate)), "-q", str(OUTSTANDING), "-v")
+def paced(
+    work: Work, questions: Path, server: Server, rate: float, seconds: float, outstanding: int = OUTSTANDING
+) -> Latency:
+    """How a server answers that many questions per second, while at most `outstanding` wait."""
+    options = (*work.options, "-Q", str(int(rate)), "-q", str(outstanding), "-v")
     command = bench.command(f"127.0.0.1:{server.port}", questions, seconds, *options)
     said = questions.with_suffix(".said")
     with said.open("w") as out:

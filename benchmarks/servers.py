@@ -6,8 +6,9 @@ import json
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -171,6 +172,31 @@ def _authoritative(name: str, command: list[str], config: str, folder: Path, zon
     with started([found, *command[1:], str(home / "conf")], CORE, home / "log") as process:
         _wait_until_answers(process, port, home / "log")
         yield Server(name, process.pid, port)
+
+
+@contextmanager
+def running(
+    folder: Path, names: Sequence[str], python: str, workers: int
+) -> Iterator[tuple[list[Server], subprocess.Popen[str]]]:
+    """Those of the servers that are installed, minidns first, and the API server that it follows."""
+    with ExitStack() as stack:
+        apiserver = stack.enter_context(started([sys.executable, "-m", "benchmarks.apiserver"], log=folder / "api.log"))
+        assert apiserver.stdout
+        url = apiserver.stdout.readline().strip()
+        if not url:
+            raise StartError(f"the API server does not start: {(folder / 'api.log').read_text()[-500:]}")
+        config = kubeconfig(folder / "kubeconfig", url)
+        minidns = Minidns(python, workers)
+        found = []
+        if "minidns" in names:
+            found.append(stack.enter_context(minidns.running(folder, config)))
+        zone = minidns.zone(config)
+        for name, start in OTHERS.items():
+            if name in names and program(name):
+                found.append(stack.enter_context(start(folder, zone)))
+            elif name in names:
+                print(f"{name} is not installed (apt install {name}): without it", file=sys.stderr)
+        yield found, apiserver
 
 
 def _wait_until_answers(process: subprocess.Popen[str], port: int, log: Path) -> None:

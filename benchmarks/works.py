@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks import cluster
 from benchmarks.cluster import HEADLESS, NAMESPACES, SERVICES, ZONE
@@ -28,6 +29,15 @@ class Work:
     options: tuple[str, ...] = ()
     churn: bool = False
     target: float | None = None
+
+    def file(self, folder: Path) -> Path:
+        """The file of its questions, in no order, the same each time."""
+        rng = random.Random(self.name)
+        lines = list(self.lines(rng))
+        rng.shuffle(lines)
+        file = folder / f"{self.name}.questions"
+        file.write_text("\n".join(lines) + "\n")
+        return file
 
 
 def _hot(_: random.Random) -> Iterator[str]:

@@ -84,6 +84,9 @@ HELP = {
     "minidns_source_synced": "1 once the first full list of everything is in.",
     "minidns_source_lost_seconds": "Seconds since the API server was last followed without a gap; 0 while it is.",
     "minidns_source_stale": "1 while answers come from the state file of an earlier run.",
+    "minidns_tcp_connections": "Clients' TCP connections.",
+    "minidns_tcp_held_bytes": "Bytes of questions and answers that wait on them.",
+    "minidns_tcp_connections_cut": "TCP connections closed because they were idle or others wanted their place.",
     "minidns_workers": "Processes that answer.",
     "minidns_worker_restarts": "Workers that ended and were started again.",
 }

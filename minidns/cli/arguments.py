@@ -16,6 +16,7 @@ from minidns import __version__, explain
 from minidns.cli import bench, verbs
 from minidns.cli import commands as commands_
 from minidns.cli.offline import OfflineError
+from minidns.cli.repeats import Repeats
 from minidns.config import corefile, settings
 from minidns.config.plugins.cache import Cache
 from minidns.config.settings import (
@@ -53,7 +54,9 @@ examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 it failed, or the answer is no, 2 it cannot be done as asked for."""
     arguments = _parser().parse_args(_with_command(list(sys.argv[1:] if argv is None else argv)))
-    logging.basicConfig(level=arguments.log.upper(), format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Repeats())
+    logging.basicConfig(level=arguments.log.upper(), format="%(message)s", handlers=[handler])
     logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it counts raw events; ours say what they changed
     try:
         return int(arguments.run(arguments))

@@ -146,7 +146,7 @@ class Resolver:
             return _Found(_REFUSED, options=wire.ede(20, "no forward serves this name"))
         if forwarder.is_full:
             forwarder.rejected += 1
-            text = f"{forwarder.options.max_concurrent} questions are under way already (max_concurrent)"
+            text = f"{forwarder.limit} questions are under way already (max_concurrent)"
             return self._stale(hit) if hit else self._failure(key, NETWORK_ERROR, text)
         forwarder.waiting += 1
         try:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 #: Bytes that the kernel is asked to hold of what waits for a client, and of what waits to be read from it. It takes
 #: twice that of memory (socket(7)); by itself it takes up to 6 MB for each.
-SEND_BUFFER = 64 << 10
+SEND_BUFFER = 32 << 10
 RECEIVE_BUFFER = 32 << 10
 #: Bytes that a client holds in the kernel when it does not read its answers.
 KERNEL = 2 * SEND_BUFFER
@@ -33,7 +33,7 @@ class Limits:
     per_client: int = 500
     idle: float = 10.0
     unsent: int = 256 << 10
-    held: int = 64 << 20
+    held: int = 128 << 20
 
 
 class Guest(Protocol):

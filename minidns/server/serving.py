@@ -10,7 +10,9 @@ from minidns.core.model import Change
 from minidns.core.responder import Channel, Observe
 from minidns.front import Front
 from minidns.metrics import Report, Timing
+from minidns.server import descriptors
 from minidns.server.listening import Listening, MakeChannel
+from minidns.server.places import Limits
 from minidns.server.tap import Deliver, Tap, both
 from minidns.server.tcp import TcpServer
 from minidns.site import Site
@@ -35,6 +37,7 @@ class Serving:
 
     async def start(self) -> None:
         """Open every socket and answer. Raises OSError, naming the address, with every socket closed again."""
+        self._share_descriptors(self.site)
         try:
             for listen, front in self.site.by_address().items():
                 self._listening[listen] = self._listen(listen, front)
@@ -64,6 +67,7 @@ class Serving:
             await self._listening.pop(listen).stop()
         self._listening |= added
         self.site = site
+        self._share_descriptors(site)
 
     async def stop(self) -> None:
         """Answer what has arrived, then close every socket."""
@@ -108,6 +112,9 @@ class Serving:
         for server, timings in self._timings:
             for transport, timing in timings.items():
                 report.timings.setdefault((server, transport), Timing()).add(timing)
+        report.gauges["minidns_tcp_connections", ()] = len(self._tcp.places)
+        report.gauges["minidns_tcp_held_bytes", ()] = self._tcp.places.held
+        report.counters["minidns_tcp_connections_cut", ()] += self._tcp.places.cut
         for front in self.site.fronts:
             if (resolver := front.resolver) is not None:
                 labels = (("server", f"dns://{front.block.listen[0]}"),)
@@ -122,6 +129,10 @@ class Serving:
                 for kind, count in (resolver.cache.entries if resolver.cache else {}).items():
                     report.gauges["coredns_cache_entries", (*labels, ("type", kind))] = count
         return report
+
+    def _share_descriptors(self, site: Site) -> None:
+        resolvers = [front.resolver for front in site.fronts if front.resolver is not None]
+        self._tcp.places.limits = descriptors.share(Limits(), [one for each in resolvers for one in each.forwarders])
 
     def _listen(self, listen: Listen, front: Front) -> Listening:
         listening = self._opened.get(listen) or Listening(listen)

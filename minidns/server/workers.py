@@ -237,7 +237,9 @@ class _Worker:
         self._early: list[bytes] = []
         self._writer: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._unanswered = 0
+        self._over = False
         self._reported = asyncio.Event()
         self._listens = asyncio.Event()
 
@@ -256,6 +258,7 @@ class _Worker:
             log.error("worker %d does not keep up", self.pid)
             self._kill()
         else:
+            self._unanswered -= len(message) >> 20
             self._writer.write(message)
 
     async def listening(self) -> None:
@@ -278,6 +281,7 @@ class _Worker:
         """End its feed, and wait until it has answered what it had read."""
         assert self._writer is not None
         assert self._task is not None
+        self._over = True
         if not self._writer.transport.is_closing():
             self._writer.write_eof()
         try:
@@ -287,9 +291,14 @@ class _Worker:
             await self._task
 
     async def _watch(self) -> None:
-        """End it when it hangs. Questions are counted, not seconds: while we are busy ourselves we ask none."""
+        """End it when it hangs. Questions are counted, not seconds: while we are busy ourselves we ask none.
+
+        A megabyte of changes counts for one question less: taking them in is no hanging.
+        """
         while True:
             await asyncio.sleep(PULSE)
+            if self._over:
+                return
             if self._unanswered == UNANSWERED:
                 log.error("worker %d hangs", self.pid)
                 self._kill()
@@ -299,7 +308,6 @@ class _Worker:
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         """Take in what the worker says until it has ended."""
-        watching = None
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 said = await read(reader)
@@ -307,14 +315,13 @@ class _Worker:
                     self.last = said
                     self._reported.set()
                 elif said == ALIVE:
-                    self._unanswered = 0
+                    self._unanswered = min(self._unanswered, 0)
                 elif isinstance(said, Slice):
                     self._show(said)
                 else:
                     self._listens.set()
-                    watching = asyncio.create_task(self._watch())
-        if watching:
-            watching.cancel()
+                    self._watching = asyncio.create_task(self._watch())
+        self._over = True
         self._listens.set()
         self._reported.set()
         if self._writer is not None:

@@ -349,7 +349,7 @@ def client_that_does_not_read(server: Served, question: bytes, count: int) -> so
 
 async def test_clients_that_never_read_hold_what_all_may_hold_and_no_more() -> None:
     """Nine hundred once held 2 GB in the kernel, and half a gigabyte here. The idlest of them go, others stay."""
-    limits = replace(LIMITS, held=3 * (KERNEL + 65537))
+    limits = replace(LIMITS, held=4 * (KERNEL + ANSWERS + 65537))
     async with AsyncExitStack() as stack, serving(limits=limits) as server:
         reading = await stack.enter_async_context(connected(server))
         await asked(reading)
@@ -361,10 +361,11 @@ async def test_clients_that_never_read_hold_what_all_may_hold_and_no_more() -> N
             await until(lambda before=stuck: server.answered > before)  # type: ignore[misc]
             stuck = await nothing_more(lambda: server.answered)
             assert places.held == sum(one.held for one in connections(server)) <= limits.held
-        assert (places.cut, len(places)) == (7, 4)
+        assert places.cut + len(places) == 11
+        assert 4 <= places.cut <= 6
         assert all(size <= KERNEL for one in connections(server) for size in kernel_buffers(one))
         await asked(reading)
-        for client in clients[:7]:
+        for client in clients[: places.cut]:
             assert await was_reset(client)
 
 

@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -84,9 +84,12 @@ def _addresses(text: str) -> list[tuple[str, int]]:
 
 
 @contextmanager
-def minidns(*arguments: str, environ: Mapping[str, str] | None = None) -> Iterator[Running]:
-    """A running `minidns serve` with these arguments; its DNS and admin ports are chosen by the system."""
-    command = [sys.executable, "-m", "minidns", "serve", "--admin", "127.0.0.1:0", *arguments]
+def minidns(*arguments: str, environ: Mapping[str, str] | None = None, within: Sequence[str] = ()) -> Iterator[Running]:
+    """A running `minidns serve` with these arguments; its DNS and admin ports are chosen by the system.
+
+    within: a command that runs the rest of its arguments as a command.
+    """
+    command = [*within, sys.executable, "-m", "minidns", "serve", "--admin", "127.0.0.1:0", *arguments]
     if not {"--conf", "--listen"} & set(arguments):
         command += ["--listen", "127.0.0.1:0"]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environ)

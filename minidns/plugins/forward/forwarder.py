@@ -25,8 +25,8 @@ class Forwarder:
 
     An upstream that fails is checked in the background until it answers; `max_fails` failed checks in a row make it
     unhealthy, and it is asked last. waiting: clients whose question is being asked. under_way: questions being asked,
-    each once however many clients wait for it, and also when all of them have gone. rejected: questions over the limit,
-    for metrics.
+    each once however many clients wait for it, and also when all of them have gone. limit: of both; 0 is none.
+    rejected: questions over the limit, for metrics.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Forwarder:
         self.options = options
         self.waiting = 0
         self.under_way = 0
+        self.limit = options.max_concurrent
         self.rejected = 0
         self._rng = rng or random.SystemRandom()
         self._total = total
@@ -59,7 +60,7 @@ class Forwarder:
     @property
     def is_full(self) -> bool:
         """As many questions as allowed are under way: another one is refused, never queued."""
-        return 0 < self.options.max_concurrent <= max(self.waiting, self.under_way)
+        return 0 < self.limit <= max(self.waiting, self.under_way)
 
     def healthy(self, server: Server) -> bool:
         return not self.options.max_fails or server.checks_failed < self.options.max_fails
