@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test tools lint bench clean
+.PHONY: run test tools lint bench images clean
 
 $(BIN)/minidns: pyproject.toml
 	python3 -m venv $(VENV)
@@ -31,6 +31,10 @@ test: tools lint
 
 bench: $(BIN)/minidns
 	$(BIN)/python -m benchmarks
+
+# The pictures of the page in docs/images/.
+images: tools $(BIN)/minidns
+	$(BIN)/python -m tests.support.pictures
 
 clean:
 	rm -rf $(VENV) *.egg-info

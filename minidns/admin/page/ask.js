@@ -123,7 +123,7 @@ function stepOf(found, step, at, message) {
     "li",
     { class: `step ${kind}` },
     h("p", { class: "tried" }, h("span", { class: "number", "aria-hidden": "true" }, at + 1), h("code", {}, ...name)),
-    h("p", { class: "queries" }, ...queries),
+    h("p", { class: "sent" }, ...queries),
     h("p", { class: "reason" }, step.sentence + often),
     h("p", { class: "then" }, over ? "nothing is left to try: the program gets an error" : THEN[step.then]),
   );

@@ -6,6 +6,7 @@ import { live } from "./live.js";
 const LIT = 9000;
 const OPEN_AT_ONCE = 30;
 const DELTA = 12;
+const AT_ONCE = 20;
 
 export function map(main, parameters) {
   const view = new MapView(main);
@@ -70,13 +71,18 @@ class MapView {
       if (first && page.services <= OPEN_AT_ONCE) {
         for (const one of page.namespaces) if (shapes(one)) this.#open.add(one.namespace);
       }
-      this.summary.textContent =
-        `${counted(page.total, "namespace")}, ${counted(page.services, "Service")}, ` +
-        `${counted(page.endpoints, "endpoint")}, ${page.ready.toLocaleString("en")} ready`;
+      this.#sum(page);
       this.tree.replaceChildren(list("namespaces", this.#namespaces(page)));
     } catch (error) {
       this.summary.textContent = `${error.message}`;
     }
+  }
+
+  #sum(page) {
+    this.total = page.total;
+    this.summary.textContent =
+      `${counted(page.total, "namespace")}, ${counted(page.services, "Service")}, ` +
+      `${counted(page.endpoints, "endpoint")}, ${page.ready.toLocaleString("en")} ready`;
   }
 
   #showFound(search, page) {
@@ -95,14 +101,10 @@ class MapView {
   }
 
   #namespace(one) {
-    const count = shapes(one);
-    const facts = [counted(count, "Service")];
-    if (one.endpoints) facts.push(`${one.ready.toLocaleString("en")} of ${counted(one.endpoints, "endpoint")} ready`);
-    if (!one.exists) facts.push("no Namespace object");
     return this.#branch({
       key: one.namespace,
       className: "namespace",
-      title: [h("span", { class: "name" }, one.namespace), h("span", { class: "facts" }, facts.join(", "))],
+      title: namespaceTitle(one),
       names: () => one.names,
       body: async () => {
         const page = await get("map", { namespace: one.namespace });
@@ -122,21 +124,14 @@ class MapView {
   }
 
   #service(one, { full = false, by = "" } = {}) {
-    const key = `${one.namespace}/${one.name}`;
-    const target = one.external_name ?? one.addresses.join(", ");
+    const ask = () => get("map", { namespace: one.namespace, service: one.name });
     return this.#branch({
-      key,
+      key: `${one.namespace}/${one.name}`,
       className: `service ${one.shape === "missing" ? "missing" : ""}`,
-      title: [
-        shape(one.shape),
-        h("span", { class: "name" }, full ? key : one.name),
-        h("span", { class: "kind" }, one.shape === "missing" ? "no such Service" : one.shape),
-        target && h("span", { class: "target" }, one.external_name === null ? target : `→ ${target}`),
-        one.shape !== "ExternalName" && readiness(one),
-        by && h("span", { class: "facts" }, `has ${by}`),
-      ],
-      names: async () => (await get("map", { namespace: one.namespace, service: one.name })).names,
-      body: async () => this.#behind(one, await get("map", { namespace: one.namespace, service: one.name })),
+      title: serviceTitle(one, full, by),
+      names: async () => (await ask()).names,
+      body: async (page) => this.#behind(one, page ?? (await ask())),
+      retitle: (page) => serviceTitle(page.service, full, by),
     });
   }
 
@@ -184,41 +179,45 @@ class MapView {
     return h("li", { data: { key }, class: endpoint.ready ? "" : "dim" }, select);
   }
 
-  /** A row that opens and closes, and whose records are shown beside it. */
-  #branch({ key, className, title, names, body }) {
+  /** A row that opens and closes, and whose records are shown beside it. `update` shows it as it is now. */
+  #branch({ key, className, title, names, body, retitle = null }) {
     const inside = h("div", { class: "inside", hidden: true });
     const delta = h("ul", { class: "records delta" });
-    const button = h("button", { type: "button", class: `row ${className}`, "aria-expanded": "false" }, ...title.filter(Boolean));
+    const button = h("button", { type: "button", class: `row ${className}`, "aria-expanded": "false" }, ...title);
     const row = h("li", { data: { key } }, button, delta, inside);
-    const show = async () => {
-      inside.hidden = false;
-      button.setAttribute("aria-expanded", "true");
+    const fill = async (page) => {
       try {
-        inside.replaceChildren(await body());
+        const focused = inside.contains(document.activeElement) && document.activeElement.parentElement.dataset.key;
+        inside.replaceChildren(await body(page));
+        if (focused) this.#rows(focused)[0]?.querySelector("button").focus({ preventScroll: true });
       } catch (error) {
         inside.replaceChildren(h("p", { class: "muted" }, error.message));
       }
     };
-    row.refresh = () => !inside.hidden && show();
+    const open = (on) => {
+      inside.hidden = !on;
+      button.setAttribute("aria-expanded", String(on));
+      if (on) fill();
+    };
+    row.update = (page) => {
+      button.replaceChildren(...(retitle ? retitle(page) : page));
+      if (retitle && !inside.hidden) fill(page);
+    };
+    row.refill = () => inside.hidden || fill();
     button.addEventListener("click", () => {
       this.#select(key, key, names);
-      if (inside.hidden) {
-        this.#open.add(key);
-        show();
-      } else {
-        this.#open.delete(key);
-        inside.hidden = true;
-        button.setAttribute("aria-expanded", "false");
-      }
+      if (inside.hidden) this.#open.add(key);
+      else this.#open.delete(key);
+      open(inside.hidden);
     });
-    if (this.#open.has(key)) show();
+    if (this.#open.has(key)) open(true);
     if (this.#lit.has(key)) this.#light(row, this.#lit.get(key));
     return row;
   }
 
   #more(count, what, load) {
     const row = h("li", {});
-    const button = h("button", { type: "button", class: "more" }, `Show more: ${counted(count, "").trim()} ${what}`);
+    const button = h("button", { type: "button", class: "more" }, `Show more: ${count.toLocaleString("en")} ${what}`);
     button.addEventListener("click", async () => row.replaceWith(...(await load())));
     row.append(button);
     return row;
@@ -264,22 +263,50 @@ class MapView {
       ...event.removed.map((one) => ["-", `${one.name} ${one.type} ${one.data}`]),
       ...event.added.map((one) => ["+", `${one.name} ${one.type} ${one.data}`]),
     ];
-    const until = Date.now() + LIT;
-    this.#lit.set(key, { lines: [...lines, ...(this.#lit.get(key)?.lines ?? [])].slice(0, DELTA), until, event });
-    setTimeout(() => this.#lit.get(key)?.until === until && (this.#lit.delete(key), this.#unlight(key)), LIT);
+    this.#keep(key, [...lines, ...(this.#lit.get(key)?.lines ?? [])].slice(0, DELTA));
+    for (const one of event.endpoints) this.#keep(`${key}/${one.name}`, []);
     announce(spoken(event));
     this.#refresh();
   }
 
+  #keep(key, lines) {
+    const until = Date.now() + LIT;
+    this.#lit.set(key, { lines, until });
+    setTimeout(() => this.#lit.get(key)?.until === until && (this.#lit.delete(key), this.#unlight(key)), LIT);
+  }
+
+  /** Show what is lit as it is now, without touching anything else: somebody may be reading or typing there. */
   #refresh = soon(async () => {
-    const rows = [...this.#lit.keys()].filter((key) => this.#rows(key).length === 0 || !key.includes("/"));
-    if (rows.length || this.search.value.trim() === "") await this.load();
+    try {
+      const page = await get("map");
+      if (!this.search.value.trim()) {
+        if (page.total !== this.total) await this.load();
+        this.#sum(page);
+        for (const one of page.namespaces) for (const row of this.#rows(one.namespace)) row.update(namespaceTitle(one));
+      }
+      const services = [...this.#lit.keys()].filter((key) => key.split("/").length === 2);
+      for (const key of services.slice(-AT_ONCE)) await this.#update(key);
+    } catch {
+      return; // The server has gone: what is lit is asked for again when it is back.
+    }
     for (const [key, lit] of this.#lit) for (const row of this.#rows(key)) this.#light(row, lit);
     for (const key of this.#lit.keys()) for (const row of this.#rows(key.split("/")[0])) row.classList.add("lit");
     if (this.#selected && this.#lit.has(this.#selected.key.split("/").slice(0, 2).join("/"))) {
       this.#select(this.#selected.key, this.#selected.title, this.#selected.names);
     }
   }, 300);
+
+  async #update(key) {
+    const [namespace, service] = key.split("/");
+    const rows = this.#rows(key);
+    if (!rows.length) return this.#rows(namespace)[0]?.refill();
+    try {
+      const page = await get("map", { namespace, service });
+      for (const row of rows) row.update(page);
+    } catch {
+      for (const row of rows) row.remove();
+    }
+  }
 
   #light(row, lit) {
     row.classList.add("lit");
@@ -296,6 +323,25 @@ class MapView {
 
 function shapes(one) {
   return one.headless + one.virtual + one.external + one.missing;
+}
+
+function namespaceTitle(one) {
+  const facts = [counted(shapes(one), "Service")];
+  if (one.endpoints) facts.push(`${one.ready.toLocaleString("en")} of ${counted(one.endpoints, "endpoint")} ready`);
+  if (!one.exists) facts.push("no Namespace object");
+  return [h("span", { class: "name" }, one.namespace), h("span", { class: "facts" }, facts.join(", "))];
+}
+
+function serviceTitle(one, full, by) {
+  const target = one.external_name === null ? one.addresses.join(", ") : `→ ${one.external_name}`;
+  return [
+    shape(one.shape),
+    h("span", { class: "name" }, full ? `${one.namespace}/${one.name}` : one.name),
+    h("span", { class: "kind" }, one.shape === "missing" ? "no such Service" : one.shape),
+    target && h("span", { class: "target" }, target),
+    one.shape !== "ExternalName" && readiness(one),
+    by && h("span", { class: "facts" }, `has ${by}`),
+  ].filter(Boolean);
 }
 
 function list(className, rows) {

@@ -30,7 +30,7 @@ class QueriesView {
     this.sample = h("p", { class: "summary", role: "status" }, "Waiting for the first query.");
     this.feed = h("ol", { class: "feed", "aria-label": "Queries, the latest first" });
     this.shares = h("aside", { class: "shares", "aria-label": "Shares of the last minute" });
-    main.append(h("div", { class: "split queries" },
+    main.append(h("div", { class: "split" },
       h("section", { "aria-label": "Queries" }, h("h1", {}, "Queries"), this.form, this.sample, this.feed), this.shares));
     this.#stops.push(stream("top", { message: (shares) => this.shares.replaceChildren(...this.#sharesOf(shares)) }));
     this.follow();
@@ -132,7 +132,7 @@ class QueriesView {
       h("div", { class: "tiles" },
         tile(rate < 10 ? rate.toFixed(1) : rate.toFixed(0), "queries/s"),
         tile(share(shares.outcomes.NXDOMAIN ?? 0), "NXDOMAIN"),
-        tile(share(shares.wasted), "missed in a search list before the name was found"),
+        tile(share(shares.wasted), "missed in search lists"),
         ...Object.entries(shares.by).map(([by, count]) => tile(share(count), `answered by ${by}`))),
       table("Who asks most", ["", "queries", "NXDOMAIN", "wasted"],
         shares.clients.map((one) => [client(one), one.queries, one.nxdomain, one.wasted])),
