@@ -24,12 +24,12 @@ from minidns.core.wire import HEADER, MalformedError, Question
 from minidns.plugins.chain import Handle, Query, then
 from minidns.plugins.forward import message
 from minidns.plugins.forward.message import AA, AD, RA, TC, Message
-from minidns.plugins.forward.reading import NAPTR, Reader, Record
+from minidns.plugins.forward.reading import DNAME, NAPTR, Reader, Record
 
 #: A dot within a label. The characters of `_text` are below 256 otherwise, so that no rule has this one either.
 _DOT = "\ue02e"
 #: The types whose data rules for values change, and the bytes in front of their first name: as in CoreDNS, and PTR.
-_VALUES = {records.NS: 0, records.CNAME: 0, records.SOA: 0, records.PTR: 0, records.MX: 2, records.SRV: 6, 39: 0}
+_VALUES = {records.NS: 0, records.CNAME: 0, records.SOA: 0, records.PTR: 0, records.MX: 2, records.SRV: 6, DNAME: 0}
 
 
 class NoNameError(Exception):

@@ -137,6 +137,7 @@ def test_any_object_is_answered_explained_written_and_taken_back(config: ZoneSet
                 answered(responder, channel, name, type_number)
         if len(name) < 254:
             answered(responder, channels[0], b"\1x" + name, 1)
+            json.loads(explain.to_json(explain.explain(zone, b"\1x" + name, 1)))
         for explained_type in (1, 33):
             json.loads(explain.to_json(explain.explain(zone, name, explained_type)))
     for obj in objects:
