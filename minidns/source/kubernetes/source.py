@@ -76,6 +76,7 @@ class KubernetesSource:
         self._reflectors = [Reflector(r, rand, known.get(r.kind, ())) for r in resources]
         self.synced = asyncio.Event()
         self.revision = 0
+        self._publishing = 0
         #: What was given out may not have been brought in: lists are published whole from now on.
         self._doubted = False
         self.timing = Timing()
@@ -137,6 +138,17 @@ class KubernetesSource:
         """known: all objects of the kind before a list among the changes; what a list has anew comes in batches."""
         if not changes:
             return
+        self._publishing += 1
+        try:
+            await self._in_batches(changes, known, publish)
+        finally:
+            self._publishing -= 1
+        self.revision += 1
+        # A list that has been read is not brought in yet: others are done while its batches go on.
+        if not self.synced.is_set() and self.status.synced and not self._publishing:
+            self.synced.set()
+
+    async def _in_batches(self, changes: list[Change], known: Mapping[Key, Object], publish: Publish) -> None:
         for listed, some in groupby(changes, lambda change: isinstance(change, Replaced)):
             if not listed or self._doubted:
                 publish(list(some))
@@ -146,9 +158,6 @@ class KubernetesSource:
                 for batch in batches(differences(change, known)):
                     publish(batch)
                     await asyncio.sleep(0)  # let answers go out
-        self.revision += 1
-        if not self.synced.is_set() and self.status.synced:
-            self.synced.set()
 
 
 def _words(error: Exception, server: str) -> str:

@@ -299,6 +299,19 @@ def synced(source: KubernetesSource) -> int:
     return sum(resource.synced for resource in source.status.resources)
 
 
+async def test_synced_is_what_has_been_brought_in_to_the_last_batch() -> None:
+    """A long list goes on in batches after short ones are done: once the first answers were NXDOMAIN for its end."""
+    async with ApiServer() as server:
+        server.put("namespaces", namespace("a"))
+        for number in range(3000):
+            server.put(
+                "services", {"metadata": {"name": f"s{number}", "namespace": "a"}, "spec": {"clusterIP": "None"}}
+            )
+        async with following(server) as follower:
+            await asyncio.wait_for(follower.source.synced.wait(), DEADLINE)
+            assert len(follower.view[Service]) == 3000
+
+
 async def test_a_refusal_names_who_and_what_to_do() -> None:
     async with ApiServer() as server:
         message = 'User "system:serviceaccount:dns:minidns" cannot list resource "endpointslices" in API group'
