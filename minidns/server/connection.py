@@ -155,8 +155,9 @@ class Connection:
 
     def _at_hand(self) -> bool:
         """Whether there is something to answer without reading more."""
-        whole = len(self._in) >= 2 and len(self._in) >= 2 + int.from_bytes(self._in[:2], "big")
-        return self._messages is not None or len(self._tasks) >= PENDING or whole
+        buffer = self._in
+        whole = len(buffer) >= 2 and len(buffer) >= 2 + (buffer[0] << 8 | buffer[1])
+        return whole or self._messages is not None or len(self._tasks) >= PENDING
 
     def _receive(self) -> None:
         try:
@@ -178,16 +179,17 @@ class Connection:
         started = perf_counter()
         at = count = size = asked = 0
         buffer, listener, clock = self._in, self._listener, self._turns.clock
+        respond, channel = listener.respond, listener.channel
         if self._messages is not None:
             replies += self._next_message()
         while self._messages is None and len(self._tasks) < PENDING and len(buffer) - at >= 2:
-            end = at + 2 + int.from_bytes(buffer[at : at + 2], "big")
+            end = at + 2 + (buffer[at] << 8 | buffer[at + 1])
             if end > len(buffer):
                 break
             packet = bytes(buffer[at + 2 : end])
             at, count = end, count + 1
-            said = listener.respond(packet, listener.channel)
-            reply = listener.resolve(packet, said, listener.channel, self.client) if isinstance(said, Forward) else said
+            said = respond(packet, channel)
+            reply = listener.resolve(packet, said, channel, self.client) if isinstance(said, Forward) else said
             asked += said is not None
             if isinstance(reply, bytes):
                 replies += (len(reply).to_bytes(2, "big"), reply)
