@@ -20,7 +20,7 @@ from rich.progress import Progress
 
 from benchmarks import servers, tables
 from benchmarks.measuring import Churn, Figures, measure
-from benchmarks.servers import OTHERS, StartError
+from benchmarks.servers import FEED, OTHERS, StartError
 from benchmarks.works import WORKS
 from minidns.cli import bench
 
@@ -74,7 +74,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("works", nargs="*", metavar="WORK", help="which works, all by default")
     parser.add_argument("--seconds", type=float, default=10.0, help="of full load per work and server (10)")
     parser.add_argument(
-        "--only", default="minidns,knot,nsd", metavar="SERVERS", help="which servers (minidns,knot,nsd)"
+        "--only",
+        default="minidns,knot,nsd",
+        metavar="SERVERS",
+        help=f"which servers (minidns,knot,nsd); {FEED}: with a reader",
     )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="of minidns, all on the one core (1)")
     parser.add_argument("--python", default=sys.executable, metavar="PATH", help="what runs minidns")
@@ -83,8 +86,8 @@ def _arguments() -> argparse.Namespace:
     arguments.only = arguments.only.split(",")
     if unknown := [name for name in arguments.works if name not in WORKS]:
         parser.error(f"no work {unknown[0]} among {', '.join(WORKS)}")
-    if unknown := [name for name in arguments.only if name not in ("minidns", *OTHERS)]:
-        parser.error(f"no server {unknown[0]} among minidns, {', '.join(OTHERS)}")
+    if unknown := [name for name in arguments.only if name not in ("minidns", FEED, *OTHERS)]:
+        parser.error(f"no server {unknown[0]} among minidns, {FEED}, {', '.join(OTHERS)}")
     return arguments
 
 
@@ -98,6 +101,9 @@ def _warnings(results: dict[str, dict[str, Figures]]) -> Sequence[str]:
     """What the reader of the table must know: servers that did not do the same work."""
     found = []
     for work, by_server in results.items():
+        if FEED in by_server and "minidns" in by_server:
+            ratio = by_server[FEED].round.cpu / by_server["minidns"].round.cpu
+            found.append(f"{work}: a reader of the query feed makes a query cost {ratio:.2f} times as much")
         for server, figures in by_server.items():
             first = next(iter(by_server.values())).round.rcodes
             mine = figures.round.rcodes

@@ -7,6 +7,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
+import urllib.request
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +24,8 @@ from tests.support.neighbours import free_port
 CORE = 0
 #: Seconds that a server gets to load the zone.
 PATIENCE = 60.0
+#: minidns while somebody reads its query feed; and seconds that the feed may be silent.
+FEED, _SILENCE = "minidns-feed", 60.0
 _SBIN = "/usr/sbin:/usr/local/sbin:/usr/bin:/bin:/opt/homebrew/sbin"
 
 KNOT = """\
@@ -95,16 +100,23 @@ class Minidns:
         return ended.stdout
 
     @contextmanager
-    def running(self, folder: Path, kubeconfig: Path) -> Iterator[Server]:
-        """With all that kubeadm's Corefile switches on, and reasons, rotation, admin endpoints, a watched cluster."""
-        port, admin = free_port(), free_port()
-        corefile = folder / "Corefile"
+    def running(self, folder: Path, kubeconfig: Path, *, read: bool = False) -> Iterator[Server]:
+        """With all that kubeadm's Corefile switches on, and reasons, rotation, admin endpoints, a watched cluster.
+
+        read: somebody reads the query feed all the time.
+        """
+        port, admin, name = free_port(), free_port(), FEED if read else "minidns"
+        corefile = folder / f"{name}.Corefile"
         corefile.write_text(_COREFILE.format(port=port, kubeconfig=kubeconfig, metrics=free_port()))
         command = [self.python, "-m", "minidns", "serve", "--conf", str(corefile)]
         command += ["--admin", f"127.0.0.1:{admin}", "--workers", str(self.workers)]
-        with started(command, CORE, folder / "minidns.log") as process:
-            _wait_until_answers(process, port, folder / "minidns.log")
-            yield Server("minidns", process.pid, port, admin)
+        with started(command, CORE, folder / f"{name}.log") as process:
+            _wait_until_answers(process, port, folder / f"{name}.log")
+            if read:
+                stream = urllib.request.urlopen(f"http://127.0.0.1:{admin}/queries", timeout=_SILENCE)
+                # It ends with the server.
+                threading.Thread(target=lambda: deque(stream, maxlen=0), daemon=True).start()
+            yield Server(name, process.pid, port, admin)
 
 
 #: kubeadm's, without the ports that a benchmark must not take. Nobody is at the upstream: no work asks for its names.
@@ -190,6 +202,8 @@ def running(
         found = []
         if "minidns" in names:
             found.append(stack.enter_context(minidns.running(folder, config)))
+        if FEED in names:
+            found.append(stack.enter_context(minidns.running(folder, config, read=True)))
         zone = minidns.zone(config)
         for name, start in OTHERS.items():
             if name in names and program(name):

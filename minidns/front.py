@@ -113,14 +113,15 @@ class BlockFront:
         return self.block.whoami and not (self.resolver and self.resolver.serves(forward.question.name))
 
     def behind(self, exchange: Exchange) -> tuple[str, str]:
-        packet, channel, by = exchange.query, Channel(exchange.transport, "1"), ""
+        packet, by = exchange.query, ""
         if self._chain:
-            by, packet = self._chain.behind(packet, exchange.answer, channel, exchange.client)
+            by, packet = self._chain.behind(packet, exchange.answer, Channel(exchange.transport, "1"), exchange.client)
         if not by and exchange.resolved == "later":
             by = "upstream"
         elif not by:
             # Of what a chain passes on it is known only here whether the zones had it.
-            said = self._zones_respond(packet, channel) if exchange.resolved == "at once" else None
+            is_elsewhere = exchange.resolved == "at once"
+            said = self._zones_respond(packet, Channel(exchange.transport, "1")) if is_elsewhere else None
             by = self._beside(said) if isinstance(said, Forward) else "zone"
         if told := wire.extended_error(exchange.answer):
             return by, told[1]

@@ -7,6 +7,7 @@ While nobody looks nothing of this exists: the first one makes every process sho
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import time
@@ -14,7 +15,6 @@ from time import time
 import msgspec
 
 from minidns.admin.running import Running
-from minidns.core.names import packed_address
 from minidns.explain.question import name_text
 from minidns.server.http.broadcast import Broadcast
 from minidns.server.tap import SLICE
@@ -110,4 +110,5 @@ class Feed:
 
 def packed(client: str) -> bytes:
     """The packed form of a client's address as sockets have it, which may have a scope."""
-    return packed_address(client.partition("%")[0])
+    family = socket.AF_INET6 if ":" in client else socket.AF_INET
+    return socket.inet_pton(family, client.partition("%")[0])

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from minidns import __version__, explain
-from minidns.cli import bench, verbs
+from minidns.cli import bench, following, top, verbs
 from minidns.cli import commands as commands_
 from minidns.cli.offline import OfflineError
 from minidns.cli.repeats import Repeats
@@ -42,12 +42,9 @@ ADMIN = str(settings.ADMIN)
 
 _EXAMPLES = """\
 on the pods of manifests: scale, delete, rollout restart, unready, ready, reset
-
 examples:
   minidns serve --manifests config/demo   no cluster needed: a folder of YAML
-  minidns serve                           in a cluster, or beside one
-  minidns serve --conf Corefile           as CoreDNS is configured
-  dig @localhost -p 1053 mysql-svc.default.svc.cluster.local SRV
+  minidns serve [--conf Corefile]         in a cluster, or beside one
 """
 
 
@@ -106,11 +103,19 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument("--from", dest="namespace", metavar="NAMESPACE", help="walk the search list of a pod there")
     why.add_argument("--ndots", type=int, default=explain.NDOTS, help=f"of that pod's resolver ({explain.NDOTS})")
     changes = _command(commands, "watch", _watch, "print changes as they happen")
+    following.add_watch_arguments(changes)
     for command in (why, changes):
         command.add_argument("--json", action="store_true", help="for programs")
         command.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"of a running server ({ADMIN})")
         _add_source(command)
         _add_zone(command)
+    asked = _command(commands, "queries", following.queries_command, "print queries as they are answered, and why so")
+    asked.add_argument("--json", action="store_true", help="for programs")
+    following.add_queries_arguments(asked)
+    top_ = _command(commands, "top", top.top_command, "show who asks how much of what; q ends it")
+    top.add_arguments(top_)
+    for command in (asked, top_):
+        command.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"of a running server ({ADMIN})")
     status = _command(commands, "status", commands_.status_command, "print the state of a running server")
     status.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"of that server ({ADMIN})")
     # One line of the epilog lists them together: help fits one screen.
@@ -245,7 +250,7 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 
 def _watch(arguments: argparse.Namespace) -> int:
-    return commands_.watch_command(arguments, _offline(arguments), _kubernetes(arguments))
+    return following.watch_command(arguments, _offline(arguments), _kubernetes(arguments))
 
 
 def _offline(arguments: argparse.Namespace) -> Manifests | Cluster | None:

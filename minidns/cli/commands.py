@@ -1,4 +1,4 @@
-"""The commands that ask a running server by its admin port, or the objects themselves: explain, watch, status."""
+"""The commands that ask a running server by its admin port, or the objects themselves: explain, status."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from minidns.cli.running import asked
 from minidns.config.settings import Cluster, Kubernetes, Manifests
 from minidns.config.values import UsageError
 from minidns.explain import Explanation, SearchExplanation
-from minidns.views import changes
 
 
 def explain_command(arguments: argparse.Namespace, source: Manifests | Cluster | None, kubernetes: Kubernetes) -> int:
@@ -39,21 +38,6 @@ def explain_command(arguments: argparse.Namespace, source: Manifests | Cluster |
     else:
         explain.render(found, Console(highlight=False))
     return 1 if found.resolves is False else 0
-
-
-def watch_command(arguments: argparse.Namespace, source: Manifests | Cluster | None, kubernetes: Kubernetes) -> int:
-    """Print changes as they happen, until interrupted or until the server ends."""
-
-    def tell(event: changes.Event) -> None:
-        print(changes.to_json(event).decode() if arguments.json else changes.text(event), flush=True)
-
-    if source is not None:
-        asyncio.run(offline.watched(source, kubernetes, tell))
-    with asked(arguments.admin, "/watch", {}, patience=None) as response:
-        for line in response:
-            if line.startswith(b"data: "):
-                tell(msgspec.json.decode(line.removeprefix(b"data: "), type=changes.Event))
-    return 1
 
 
 def status_command(arguments: argparse.Namespace) -> int:

@@ -230,6 +230,8 @@ def extended_error(packet: bytes) -> tuple[int, str] | None:
     with suppress(IndexError, struct.error, MalformedError):
         questions, *counts = struct.unpack_from("!4H", packet, 4)
         at = HEADER
+        if not counts[2]:
+            return None  # no OPT record
         for _ in range(questions):
             at = skip_name(packet, at) + 4
         for _ in range(sum(counts)):

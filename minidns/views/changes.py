@@ -135,6 +135,14 @@ def event_of(zone: Zone, changed: tuple[Version, ...], touches: Iterable[Touch])
     )
 
 
+def concerns(event: Event, namespace: str = "", service: str = "") -> bool:
+    """Whether an event is about that namespace and Service, "" for any; a list may be about every one."""
+    return event.action == "listed" or (
+        (not namespace or namespace == (event.name if event.kind == "Namespace" else event.namespace))
+        and (not service or service == event.service)
+    )
+
+
 def text(event: Event) -> str:
     """The event in lines: the object, its endpoints and the first record in one, further records below."""
     what = f"a list of {event.kind}s: {event.objects} of them differ"

@@ -52,12 +52,12 @@ def test_help_fits_one_screen() -> None:
     lines = done.stdout.splitlines()
     assert len(lines) <= 30
     assert max(map(len, lines)) <= 80
-    for command in ("serve", "zone", "explain", "watch", "status", "check"):
+    for command in ("serve", "zone", "explain", "watch", "queries", "top", "status", "check"):
         assert any(line.strip().startswith(command) for line in lines)
     assert "on the pods of manifests: scale, delete, rollout restart, unready, ready, reset" in lines
 
 
-@pytest.mark.parametrize("command", ["serve", "zone", "explain", "watch", "status", "check"])
+@pytest.mark.parametrize("command", ["serve", "zone", "explain", "watch", "queries", "top", "status", "check"])
 def test_help_of_each_command(command: str) -> None:
     done = program(command, "--help")
     assert done.returncode == 0
@@ -210,7 +210,7 @@ def test_questions_that_make_no_sense(arguments: str, said: str, capsys: pytest.
     assert code == 2
 
 
-@pytest.mark.parametrize("command", ["status", "watch", "explain web"])
+@pytest.mark.parametrize("command", ["status", "watch", "queries", "top --seconds 1", "explain web"])
 @pytest.mark.parametrize("admin", ["127.0.0.1:{port}", "127.0.0.1:http", "not a host"])
 def test_server_that_is_not_there(command: str, admin: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, line = refused(capsys, *command.split(), "--admin", admin.format(port=free_port()))

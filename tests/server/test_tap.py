@@ -16,7 +16,7 @@ from minidns.core.model import Upserted
 from minidns.core.responder import Client, Exchange, Observe
 from minidns.front import Front
 from minidns.server.serving import Serving
-from minidns.server.tap import MOST, SLICE, Tap, both
+from minidns.server.tap import FREE, MOST, ONE_OF, SLICE, Tap, both
 from minidns.site import Site
 from minidns.views.queries import Slice
 from tests.support.client import query
@@ -69,18 +69,29 @@ def exchanges(front: Front, count: int) -> Callable[[int], Exchange]:
 
 
 async def test_so_many_are_shown_and_the_others_counted() -> None:
-    shown, most = Shown(), int(MOST * SLICE / 5)
-    tap = Tap(shown.deliver, share=5)
+    """All of few; of many a share, and never more than may be, whose size the slice before gives."""
+    shown, share = Shown(), 5
+    free, most = int(FREE * SLICE / share), int(MOST * SLICE / share)
+    tap = Tap(shown.deliver, share=share)
     (front,) = site().by_address().values()
     observe = tap.observing(front)
-    observe(most - 1, exchanges(front, most - 1))
-    observe(64, exchanges(front, 1))
+    observe(free - 1, exchanges(front, free - 1))
+    observe(3 * ONE_OF, exchanges(front, 1))
     observe(64, exchanges(front, 0))
-    tap.start()
-    await shown.names(most + 127)
-    tap.stop()
-    (one,) = shown.slices
-    assert (one.seen, len(one.queries)) == (most + 127, most)
+    tap.end_slice()
+    observe(1000 * ONE_OF, exchanges(front, free + 4))
+    tap.end_slice()
+    observe(1000, exchanges(front, most))
+    tap.end_slice()
+    tap.end_slice()
+    observe(1000, exchanges(front, free))
+    tap.end_slice()
+    assert [(one.seen, len(one.queries)) for one in shown.slices] == [
+        (free + 3 * ONE_OF + 63, free),
+        (1000 * ONE_OF, free + 4),
+        (1000, most),
+        (1000, free),
+    ]
 
 
 async def test_a_bug_in_what_is_shown_keeps_nobody_from_an_answer(caplog: pytest.LogCaptureFixture) -> None:
