@@ -29,6 +29,8 @@ PATIENCE = 5.0
 #: An OPT record as dig sends it (without a cookie): 1232 bytes, version 0, no flags.
 _OPT = struct.pack("!BHHIH", 0, records.OPT, wire.UDP_SIZE, 0, 0)
 _RD = 0x0100
+#: Records of an answer that are looked at: 4,000 of them would take 5 ms.
+_LOOKED_AT = 64
 _TRANSPORTS = ("udp", "tcp")
 _HERE = Client("127.0.0.1", 0)
 
@@ -199,9 +201,10 @@ async def _query(asking: Asking, name: Name, type_: int, transport: str, *, edns
 
 
 def _count(answer: bytes, type_: int) -> int:
-    """How many records of a type are in the answer section."""
-    at, found = wire.skip_name(answer, wire.HEADER) + 4, 0
-    for _ in range(int.from_bytes(answer[6:8], "big")):
+    """How many records of a type are in the answer section. Behind a chain of aliases they all are of one."""
+    count = int.from_bytes(answer[6:8], "big")
+    at, found = wire.skip_name(answer, wire.HEADER) + 4, max(0, count - _LOOKED_AT)
+    for _ in range(min(count, _LOOKED_AT)):
         at = wire.skip_name(answer, at)
         found += type_ in (int.from_bytes(answer[at : at + 2], "big"), records.ANY)
         at += 10 + int.from_bytes(answer[at + 8 : at + 10], "big")

@@ -42,13 +42,15 @@ class ZoneFigures(msgspec.Struct, frozen=True):
 
 class Figures(msgspec.Struct, frozen=True):
     """`ready` and `says` as `/ready`. `lost`: seconds for which the API server has been away, null when it is there;
-    `problem` says why. `stale`: the objects are those of an earlier run. `started`: seconds since 1970."""
+    `problem` says why. `stale`: the objects are those of an earlier run. `started`: seconds since 1970. `played`: what
+    the cluster does can be said over `/verbs`."""
 
     version: str
     started: float
     ready: bool
     says: str
     source: str | None
+    played: bool
     synced: bool
     stale: bool
     lost: float | None
@@ -77,6 +79,7 @@ def figures(running: Running, asked: dict[str, int]) -> Figures:
         ready,
         says,
         source.origin if source else None,
+        source is not None and source.stage is not None,
         site.synced,
         source is not None and source.stale,
         seconds if problem else None,

@@ -13,9 +13,9 @@ T = TypeVar("T")
 PIECE = 0.001
 
 
-async def in_pieces(steps: Generator[object, None, T]) -> T:
-    """Go through short steps, and let others in after each piece; what the generator returned."""
-    until = time.perf_counter() + PIECE
+async def in_pieces(steps: Generator[object, None, T], piece: float = PIECE) -> T:
+    """Go through short steps, and let others in after each piece of so many seconds; what the generator returned."""
+    until = time.perf_counter() + piece
     while True:
         try:
             next(steps)
@@ -24,4 +24,4 @@ async def in_pieces(steps: Generator[object, None, T]) -> T:
             return result
         if time.perf_counter() >= until:
             await asyncio.sleep(0)
-            until = time.perf_counter() + PIECE
+            until = time.perf_counter() + piece

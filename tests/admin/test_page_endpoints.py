@@ -228,6 +228,7 @@ def test_the_state_in_figures(server: Running) -> None:
     figures = json.loads(server.get("/state"))
     assert (figures["ready"], figures["lost"], figures["source"].startswith("manifests in ")) == (True, None, True)
     assert figures["objects"]["Services"] == 5
+    assert figures["played"] is True
     assert figures["listening"] == [f"127.0.0.1:{server.port}"]
     (process,) = figures["processes"]
     assert process["pid"] == server.process.pid

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minidns.core.model import Change, Deleted, Namespace, Object, Replaced, Upserted
-from minidns.core.schema import ZoneSettings
+from minidns.core.schema import PodMode, ZoneSettings
 from minidns.core.zone import Zone
 from minidns.explain import parse_name
 from minidns.views import changes
@@ -93,6 +93,14 @@ def test_a_service_shows_its_endpoints_and_the_names_they_give() -> None:
     assert [(one.name, one.ports, one.endpoints, one.ready) for one in page.slices] == [
         ("web-1", ("http 80/TCP",), 2, 1)
     ]
+
+
+def test_pods_have_names_by_address_where_these_are_switched_on() -> None:
+    zone = zone_of(DEFAULT, WEB, PAIR, settings=ZoneSettings(pods=PodMode.INSECURE))
+    names_of_first = map_.behind(whole(zone), ("default", "web")).endpoints[0].names
+    assert names_of_first[1] == "10-244-0-2.default.pod.cluster.local."
+    at = map_.at_name(zone, parse_name(names_of_first[1]))
+    assert at.records == ("10-244-0-2.default.pod.cluster.local. 5 IN A 10.244.0.2",)
 
 
 def test_virtual_ips_and_aliases_show_their_own_names() -> None:

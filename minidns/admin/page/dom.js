@@ -90,12 +90,17 @@ export function record(line, sign = "") {
   return h("li", { class: className }, sign && h("span", { class: "sign" }, sign === "-" ? "−" : sign), ...text);
 }
 
-let waiting = "";
+let waiting = [];
 
-/** Tell a screen reader, at most once in two seconds: the last thing wins. */
+/** Tell a screen reader, at most once in two seconds: the last three things. */
 export function announce(text) {
-  if (!waiting) setTimeout(() => ((document.getElementById("announcer").textContent = waiting), (waiting = "")), 2000);
-  waiting = text;
+  if (!waiting.length) {
+    setTimeout(() => {
+      document.getElementById("announcer").textContent = waiting.join(". ");
+      waiting = [];
+    }, 2000);
+  }
+  waiting = [...waiting, text].slice(-3);
 }
 
 /** Call it soon, and once however often it is asked for until then. */

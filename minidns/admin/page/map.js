@@ -2,11 +2,13 @@
 
 import { announce, command, counted, get, h, record, shape, soon } from "./dom.js";
 import { live } from "./live.js";
+import { ofPod, ofWorkloads, playable } from "./play.js";
 
 const LIT = 9000;
 const OPEN_AT_ONCE = 30;
 const DELTA = 12;
 const AT_ONCE = 20;
+const NAMES = 20;
 
 export function map(main, parameters) {
   const view = new MapView(main);
@@ -30,6 +32,7 @@ class MapView {
     });
     this.summary = h("p", { class: "summary", role: "status" }, "Loading");
     this.tree = h("div", { class: "tree" });
+    this.play = h("div", {});
     this.details = h("aside", { class: "details", "aria-label": "Records" }, this.#hint());
     main.append(
       h(
@@ -42,6 +45,7 @@ class MapView {
           h("form", { class: "searching", role: "search", onsubmit: (event) => event.preventDefault() },
             h("label", { for: "search" }, "Find"), this.search, this.summary),
           legend(),
+          this.play,
           this.tree,
         ),
         this.details,
@@ -57,6 +61,10 @@ class MapView {
     live.addEventListener("change", ({ detail }) => this.#changed(detail), { signal });
     live.addEventListener("gap", () => this.load(), { signal });
     this.load(true);
+    playable().then((played) => {
+      this.played = played;
+      if (played) this.play.replaceChildren(ofWorkloads());
+    }, () => {});
   }
 
   stop() {
@@ -152,7 +160,7 @@ class MapView {
         slice = endpoint.slice;
         const line = page.slices.find((some) => some.name === slice);
         const counts = line ? `, ${line.ready} of ${line.endpoints} ready` : "";
-        groups.push(h("p", { class: "slice" }, `EndpointSlice ${slice}${counts}`), list("endpoints", []));
+        groups.push(this.#slice(one, page, slice, counts), list("endpoints", []));
       }
       (groups.at(-1) ?? groups[groups.push(list("endpoints", [])) - 1]).append(this.#endpoint(one, endpoint));
     }
@@ -163,18 +171,28 @@ class MapView {
     return groups;
   }
 
+  #slice(one, page, slice, counts) {
+    const title = `EndpointSlice ${slice}`;
+    const key = `${one.namespace}/${one.name}/slice ${slice}`;
+    const names = page.endpoints.filter((some) => some.slice === slice).map((some) => some.names[0]);
+    const select = () => this.#select(key, title, () => names.filter(Boolean).slice(0, NAMES));
+    return h("p", { class: "slice", data: { key } },
+      h("button", { type: "button", class: "row", onclick: select }, `${title}${counts}`));
+  }
+
   #endpoint(one, endpoint) {
     const key = `${one.namespace}/${one.name}/${endpoint.pod ?? endpoint.addresses.join(",")}`;
     const kind = endpoint.terminating ? "terminating" : endpoint.ready ? "ready" : "not-ready";
     const select = h(
       "button",
-      { type: "button", class: "row endpoint", onclick: () => this.#select(key, title, () => endpoint.names) },
+      { type: "button", class: "row endpoint", onclick: () => this.#select(key, title, () => endpoint.names, pod) },
       h("span", { class: `dot ${kind}`, "aria-hidden": "true" }),
       h("span", { class: "name" }, endpoint.pod ?? "no pod"),
       h("span", { class: "address" }, endpoint.addresses.join(", ")),
       h("span", { class: `state ${kind}` }, endpoint.state),
       h("span", { class: "names" }, endpoint.names.join("  ")),
     );
+    const pod = endpoint.pod && { namespace: one.namespace, name: endpoint.pod };
     const title = endpoint.pod ? `pod ${endpoint.pod}` : `endpoint ${endpoint.addresses.join(", ")}`;
     return h("li", { data: { key }, class: endpoint.ready ? "" : "dim" }, select);
   }
@@ -223,11 +241,14 @@ class MapView {
     return row;
   }
 
-  async #select(key, title, names) {
-    this.#selected = { key, title, names };
+  async #select(key, title, names, pod = null) {
+    const again = this.#selected?.key === key;
+    const play = again ? this.#selected.play : pod && this.played && ofPod(pod.namespace, pod.name);
+    this.#selected = { key, title, names, pod, play };
     for (const row of this.tree.querySelectorAll("[data-selected]")) delete row.dataset.selected;
     for (const row of this.#rows(key)) row.dataset.selected = "";
     const panel = [h("div", { class: "heading" }, h("h2", {}, title), h("button", { type: "button", class: "close", onclick: () => this.#close() }, "Close"))];
+    if (play) panel.push(play);
     try {
       const wanted = (await names()).join(" ");
       const found = wanted ? await get("records", { name: wanted }) : [];
@@ -237,7 +258,10 @@ class MapView {
       panel.push(h("p", { class: "muted" }, error.message));
     }
     if (this.#selected?.key !== key) return;
+    const focused = document.activeElement;
     this.details.replaceChildren(...panel);
+    if (play?.contains(focused)) focused.focus({ preventScroll: true });
+    if (!again) announce(`Records of ${title} are shown`);
     this.details.dataset.open = "";
   }
 
@@ -292,7 +316,8 @@ class MapView {
     for (const [key, lit] of this.#lit) for (const row of this.#rows(key)) this.#light(row, lit);
     for (const key of this.#lit.keys()) for (const row of this.#rows(key.split("/")[0])) row.classList.add("lit");
     if (this.#selected && this.#lit.has(this.#selected.key.split("/").slice(0, 2).join("/"))) {
-      this.#select(this.#selected.key, this.#selected.title, this.#selected.names);
+      const { key, title, names, pod } = this.#selected;
+      this.#select(key, title, names, pod);
     }
   }, 300);
 
@@ -363,7 +388,8 @@ function atName({ at, dig, explain }) {
   const records = at.records.length
     ? h("ul", { class: "records" }, ...at.records.map((line) => record(line)), at.more ? h("li", {}, `and ${at.more} more`) : null)
     : h("p", { class: "reason" }, h("b", {}, at.rcode === "NOERROR" ? "NODATA" : at.rcode), ` ${at.reason}`);
-  return h("section", { class: "at" }, h("h3", {}, at.name), records, command(dig), command(explain));
+  return h("section", { class: "at" }, h("h3", {}, at.name), records, command(dig), command(explain),
+    h("a", { href: `#ask?${new URLSearchParams({ name: at.name, type: at.type, from: "" })}` }, "Ask for it"));
 }
 
 function spoken(event) {

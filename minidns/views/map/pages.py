@@ -11,6 +11,7 @@ import msgspec
 from minidns.core import names, reasons, schema
 from minidns.core.model import Endpoint, EndpointSlice, Key, Service
 from minidns.core.names import Name
+from minidns.core.schema import PodMode
 from minidns.core.why import shown
 from minidns.core.zone import Zone
 from minidns.explain.behind import port_text, state
@@ -206,9 +207,12 @@ def _page(slices: Iterable[EndpointSlice], after: int) -> list[tuple[EndpointSli
 
 def _endpoint(zone: Zone, owner: Name | None, slice_: EndpointSlice, endpoint: Endpoint) -> EndpointLine:
     found: list[Name | None] = []
+    if zone.settings.pods is not PodMode.DISABLED and endpoint.pod:
+        pods = schema.namespace_name(zone.settings, slice_.namespace, "pod")
+        found += [names.child(names.address_label(address), pods) for address in endpoint.addresses if pods]
     service = zone.cluster.service((slice_.namespace, slice_.service))
     if owner is not None and service is not None and service.external_name is None:
-        found += [names.child(label, owner) for label in schema.endpoint_labels(zone.settings, endpoint)]
+        found[:0] = [names.child(label, owner) for label in schema.endpoint_labels(zone.settings, endpoint)]
         found += [schema.reverse_name(zone.settings, address) for address in endpoint.addresses]
     return EndpointLine(
         shown(slice_.name),
