@@ -63,18 +63,23 @@ class Asking:
         channel = self._channels[transport]
         reply = front.respond(packet, channel)
         if isinstance(reply, Forward):
-            elsewhere = front.resolve(packet, reply, channel, _HERE)
-            if inspect.iscoroutine(elsewhere):
-                try:
-                    elsewhere = await asyncio.wait_for(elsewhere, PATIENCE)
-                except TimeoutError:
-                    elsewhere = wire.error(packet, records.SERVFAIL, reply.question)
-            # A transfer is many messages: it is to be had over TCP, and not here.
-            refused = wire.error(packet, records.REFUSED, wire.parse(packet))
-            reply = elsewhere if elsewhere is None or isinstance(elsewhere, bytes) else refused
+            reply = await self._elsewhere(front, packet, reply, channel)
         if reply is not None:
             self.answered[records.RCODES.get(reply[3] & 15, str(reply[3] & 15))] += 1
         return reply
+
+    @staticmethod
+    async def _elsewhere(front: Front, packet: bytes, forward: Forward, channel: Channel) -> bytes | None:
+        reply = front.resolve(packet, forward, channel, _HERE)
+        if inspect.iscoroutine(reply):
+            try:
+                reply = await asyncio.wait_for(reply, PATIENCE)
+            except TimeoutError:
+                return wire.error(packet, records.SERVFAIL, forward.question)
+        if reply is None or isinstance(reply, bytes):
+            return reply
+        # A transfer is many messages: it is to be had over TCP, and not here.
+        return wire.error(packet, records.REFUSED, forward.question)
 
     def _current(self) -> Front:
         site = self._running.generation.site

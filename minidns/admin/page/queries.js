@@ -64,9 +64,11 @@ class QueriesView {
 
   async #hint() {
     try {
-      const { listening } = await get("state");
+      const { listening, zones } = await get("state");
       const [, host, port] = /^(.*):(\d+)$/.exec(listening[0]);
-      if (!this.feed.children.length) this.sample.textContent = `Waiting for the first query, such as: dig @${host || "127.0.0.1"} -p ${port} nginx.default.svc.cluster.local`;
+      const name = `kubernetes.default.svc.${zones[0]?.origins[0] ?? ""}`;
+      if (this.feed.children.length) return;
+      this.sample.textContent = `Waiting for the first query, such as: dig @${host || "127.0.0.1"} -p ${port} ${name}`;
     } catch {
       // It says so itself when there is no server.
     }
