@@ -24,6 +24,7 @@ from minidns.server.serving import Serving
 from minidns.server.workers import Workers
 from minidns.source.kubernetes.kubeconfig import ConnectError
 from minidns.source.manifests.source import ManifestError
+from minidns.transfer.serials import Serials, following
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class App:
         self.generation: Generation
         self.answering: Answering
         self._workers = config.workers or os.cpu_count() or 1
+        self._serials = Serials(config.state and config.state.with_name(f"{config.state.name}.serial"))
         self._table = table.endpoints(self)
         self.stopping = False
         #: Stopped by itself, because going on would do harm.
@@ -60,7 +62,7 @@ class App:
     async def running(self) -> AsyncIterator[None]:
         """Everything is open and answers inside. Raises ManifestError, ConnectError or OSError."""
         async with AsyncExitStack() as stack:
-            self.generation = await Generation.open(self.config, int(time.time()))
+            self.generation = await Generation.open(self.config, self._serials, self._serials.now())
             stack.push_async_callback(lambda: self.generation.close())
             site = self.generation.site
             before = self._probe_loops if any(front.probe for front in site.fronts) else None
@@ -71,7 +73,8 @@ class App:
             await stack.enter_async_context(self._http)
             self.admin_ports = await self._http.enter_async_context(self._serve_http(self.config))
             self.generation.start()
-            tasks = []
+            self.generation.notify()
+            tasks = [asyncio.create_task(self._serials.keep(lambda: self.generation.site.serial), name="serials")]
             if self._workers == 1:
                 tasks.append(asyncio.create_task(self._probe_loops(), name="loop probe"))
             if self._reread is not None:
@@ -114,7 +117,7 @@ class App:
 
     async def _change_answers(self, config: Config) -> None:
         old = self.generation
-        serial = max(int(time.time()), *(zone.serial + 1 for zone in old.site.zones))
+        serial = following(old.site.serial, self._serials.now())
         same_source = config.source == old.config.source and config.state == old.config.state
         site = site_of(config, serial, like=old.site if same_source else None)
         if same_source and site.kinds == old.site.kinds:
@@ -125,8 +128,9 @@ class App:
                 old.successor = None
                 raise
             await old.succeed(config, site)
+            old.notify()
             return
-        new = await Generation.open(config, serial)
+        new = await Generation.open(config, self._serials, serial)
         try:
             new.answering = self.answering
             new.start()
@@ -137,6 +141,7 @@ class App:
             raise
         new.site.watchers = old.site.watchers
         self.generation = new
+        new.notify()
         await old.close()
         await old.empty()
 

@@ -23,6 +23,10 @@ from minidns.plugins.log import QueryLog
 from minidns.plugins.loop import LoopProbe
 from minidns.plugins.resolver import Resolver
 from minidns.plugins.stages import stages
+from minidns.transfer.answering import Transfers
+from minidns.transfer.journal import Journal
+from minidns.transfer.signed import Signed
+from minidns.transfer.tsig import Keys
 
 log = logging.getLogger(__name__)
 queries = logging.getLogger("minidns.queries")
@@ -56,11 +60,13 @@ class Front(Protocol):
 
 
 class BlockFront:
-    """The front of one server block."""
+    """The front of one server block. journals: of each zone, when the block has a transfer."""
 
-    def __init__(self, block: ServerBlock, zones: Sequence[Zone]) -> None:
+    def __init__(self, block: ServerBlock, zones: Sequence[Zone], journals: Sequence[Journal] = ()) -> None:
         self.block = block
         self.zones = tuple(zones)
+        self.journals = tuple(journals)
+        self.transfers = Transfers(block, list(zip(zones, journals, strict=True))) if block.transfers else None
         self.probe = LoopProbe() if block.loop else None
         self.resolver = (
             Resolver(block.forwards, block.cache, probe=self.probe, errors=block.errors) if block.forwards else None
@@ -73,6 +79,10 @@ class BlockFront:
         self._answers: tuple[Respond, Resolve] = (
             (guarded(chain.respond), chain.resolve) if chain else (self._zones_respond, self._resolve)
         )
+        self.keys = Keys({key.name: key for key in block.tsig.keys}) if block.tsig else None
+        if block.tsig and self.keys:
+            signed = Signed(block.tsig, self.keys, *self._answers)
+            self._answers = guarded(signed.respond), signed.resolve
 
     @property
     def respond(self) -> Respond:
@@ -90,6 +100,8 @@ class BlockFront:
             return wire.error(packet, records.SERVFAIL, forward.question)
 
     def _resolve(self, packet: bytes, forward: Forward, channel: Channel, client: Client) -> Elsewhere:
+        if forward.transfer and self.transfers is not None:
+            return self.transfers.answer(packet, forward.question, channel, client)
         resolver = self.resolver
         if self._is_whoami(forward):
             return whoami.answer(forward.question, channel, client, RA if resolver else 0)
@@ -162,13 +174,14 @@ class BlockFront:
                 recursion=recursion,
                 fallthrough=tuple(map(names.from_text, kubernetes.fallthrough)) if kubernetes and forwards else (),
                 explain=kubernetes is None or kubernetes.ede,
+                transfers=self.transfers is not None,
             )
 
     def _respond(self, packet: bytes, channel: Channel) -> bytes | Forward | None:
         reply: bytes | Forward | None = None
         for responder in self.responders:
             reply = responder.respond(packet, channel)
-            if not isinstance(reply, Forward) or reply.alias:
+            if not isinstance(reply, Forward) or reply.alias or reply.transfer:
                 return reply
         return reply
 

@@ -18,6 +18,8 @@ from minidns.server.serving import Serving
 from minidns.server.workers import Workers
 from minidns.site import Site
 from minidns.source.choice import Source, open_source
+from minidns.transfer.notify import Notifier
+from minidns.transfer.serials import Serials
 
 log = logging.getLogger(__name__)
 
@@ -34,25 +36,28 @@ class Generation:
     full lists of everything: what a state file had is less.
     """
 
-    def __init__(self, config: Config, site: Site, source: Source | None) -> None:
+    def __init__(self, config: Config, site: Site, source: Source | None, serials: Serials) -> None:
         self.config = config
         self.site = site
         self.successor: Site | None = None
         self.source = source
         self.changes = 0
+        self._serials = serials
         self.answering: Answering | None = None
         self.listed = asyncio.Event()
         if source is None or source.synced.is_set():
             self.listed.set()
         self._task: asyncio.Task[None] | None = None
+        self.notifier = Notifier((), self.advance)
+        self._notifying = False
 
     @classmethod
-    async def open(cls, config: Config, serial: int) -> Generation:
-        """Raises ManifestError or ConnectError."""
+    async def open(cls, config: Config, serials: Serials, serial: int) -> Generation:
+        """serial: where the zones begin. Raises ManifestError or ConnectError."""
         site = site_of(config, serial)
         if not config.source or not site.kinds:
             site.mark_synced()
-            return cls(config, site, None)
+            return cls(config, site, None, serials)
         source = await open_source(config.source, site.kinds, config.state)
         for change in source.initial:
             changes = differences(change, {}) if isinstance(change, Replaced) else (change,)
@@ -61,7 +66,7 @@ class Generation:
             site.mark_stale("from the state of an earlier run, until the API server answers")
         if source.stale or source.synced.is_set():
             site.mark_synced()
-        return cls(config, site, source)
+        return cls(config, site, source, serials)
 
     async def prepare(self, site: Site) -> None:
         """Make a site the successor, that answers from the same objects by another configuration. Zones that both have
@@ -88,10 +93,29 @@ class Generation:
         if not changes:
             return
         self.changes += len(changes)
+        moment = self._serials.now()
         for site in self._sites():
-            site.publish(changes)
+            site.publish(changes, moment)
             if self.answering:
-                self.answering.publish(site, changes)
+                self.answering.publish(site, changes, moment)
+        self.notifier.moved()
+
+    def advance(self, serial: int) -> None:
+        """Move on to a serial: somebody has one that is ahead of ours."""
+        for site in self._sites():
+            site.advance(serial)
+            if self.answering:
+                self.answering.advance(site, serial)
+        self.notifier.moved()
+
+    def notify(self) -> None:
+        """Tell secondaries of changes, by the configuration as it is: from now on, or once every process has something
+        to answer from."""
+        self._notifying = True
+        self.notifier.close()
+        self.notifier = Notifier(self.site.targets(), self.advance)
+        if self.site.synced:
+            self.notifier.start()
 
     def start(self) -> None:
         """Follow the source from now on."""
@@ -101,6 +125,7 @@ class Generation:
 
     async def close(self) -> None:
         """Stop following, and let go of connections."""
+        self.notifier.close()
         for front in self.site.fronts:
             front.close()
         if self._task is not None:
@@ -128,8 +153,10 @@ class Generation:
             site.mark_synced()
             site.mark_stale("")
             if self.answering:
-                self.answering.mark_synced(site)
+                await self.answering.mark_synced(site)
         self.listed.set()
+        if self._notifying:
+            self.notify()
         log.info("%s: synced in %.2f s, %s", source.origin, time.monotonic() - started, self.site.summary())
         settle()
 

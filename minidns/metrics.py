@@ -49,6 +49,7 @@ class Report:
     answered: by (server, transport, family, type, rcode). timings: by (server, transport).
     counters, gauges: by name (a key of HELP) and labels such as (("server", "dns://:53"),).
     programming: how long changes of the cluster took to be answered by.
+    asked: of each secondary (zone, address, key), when it last asked for a transfer and the serial that it was told.
     """
 
     answered: Counter[tuple[str, str, str, str, str]] = field(default_factory=Counter)
@@ -56,6 +57,7 @@ class Report:
     counters: Counter[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=Counter)
     gauges: dict[tuple[str, tuple[tuple[str, str], ...]], float] = field(default_factory=dict)
     programming: Timing = field(default_factory=Timing)
+    asked: dict[tuple[str, str, str], tuple[float, int]] = field(default_factory=dict)
 
     def add(self, other: Report) -> None:
         """Sum up with what another process counted. Its gauges add to ours."""
@@ -63,6 +65,8 @@ class Report:
         self.counters.update(other.counters)
         for place, timing in other.timings.items():
             self.timings.setdefault(place, Timing()).add(timing)
+        for who, when in other.asked.items():
+            self.asked[who] = max(when, self.asked.get(who, when))
         for gauge, value in other.gauges.items():
             self.gauges[gauge] = self.gauges.get(gauge, 0.0) + value
 
@@ -87,6 +91,12 @@ HELP = {
     "minidns_tcp_connections": "Clients' TCP connections.",
     "minidns_tcp_held_bytes": "Bytes of questions and answers that wait on them.",
     "minidns_tcp_connections_cut": "TCP connections closed because they were idle or others wanted their place.",
+    "minidns_transfers": "Questions for zone transfers by kind of answer: axfr, ixfr, current, refused.",
+    "minidns_notifications": "Notifications sent to secondaries, repeated ones included.",
+    "minidns_notifications_acknowledged": "Notifications that a secondary answered.",
+    "minidns_secondary_behind_changes": "Changes that a secondary does not have yet.",
+    "minidns_secondary_behind_seconds": "Age of the oldest change that a secondary does not have yet.",
+    "minidns_secondary_asked_timestamp_seconds": "When a secondary last asked for a transfer.",
     "minidns_workers": "Processes that answer.",
     "minidns_worker_restarts": "Workers that ended and were started again.",
 }

@@ -19,19 +19,24 @@ from minidns.core.schema import PodMode, ZoneSettings
 from minidns.core.zone import Touch, Zone
 from minidns.explain import Explanation, SearchExplanation
 from minidns.front import BlockFront, Front, Router
+from minidns.transfer import serials
+from minidns.transfer.journal import Journal, by_origin
+from minidns.transfer.notify import Target
 from minidns.views.changes import Event, Version, event_of, versions
+from minidns.views.differences import exact
 
 Watcher = Callable[[Event], None]
 #: Is told which objects a change made different, and how.
 Follower = Callable[[Sequence[Version]], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Fed:
-    """A zone, and the kinds of objects that it is told of."""
+    """A zone, the kinds of objects that it is told of, and its journal when somebody may transfer it."""
 
     zone: Zone
     kinds: frozenset[Kind]
+    journal: Journal | None = None
 
 
 #: All that makes a zone answer as it does, but for the objects.
@@ -60,7 +65,7 @@ class Site:
         self._ns_addresses = ns_addresses
         source = config.source
         self._exposed_only = isinstance(source, ClusterSource) and bool(source.namespace_labels)
-        self.fronts = tuple(BlockFront(block, self._zones_of(block)) for block in config.servers)
+        self.fronts = tuple(self._front(block) for block in config.servers)
         self.watchers: list[Watcher] = []
         self.followers: list[Follower] = []
         self.stale = ""
@@ -75,21 +80,42 @@ class Site:
         """The kinds of objects that some zone wants to be told of."""
         return frozenset().union(*(fed.kinds for fed in self._fed.values()))
 
-    def publish(self, changes: Sequence[Change]) -> None:
-        """Bring changes into every zone, all of them before the next packet is answered."""
+    @property
+    def serial(self) -> int:
+        """The latest serial of all zones."""
+        return serials.latest(self._serial, *(fed.zone.serial for fed in self._fed.values()))
+
+    def targets(self) -> list[Target]:
+        """The secondaries that want to be told of changes."""
+        return [
+            Target(secondary, front.keys, zones)
+            for front in self.fronts
+            if front.transfers is not None
+            for secondary, zones in front.transfers.targets()
+        ]
+
+    def publish(self, changes: Sequence[Change], moment: int | None = None) -> None:
+        """Bring changes into every zone, all of them before the next packet is answered.
+
+        moment: the serial of this moment (`minidns.transfer.serials`), the same in all processes that answer.
+        """
         for index, fed in enumerate(self._fed.values()):
             for change in changes:
                 kind = type(change.object) if isinstance(change, Upserted) else change.kind
-                if kind not in fed.kinds:
-                    continue
-                if index or not (self.watchers or self.followers):
-                    fed.zone.apply(change)
-                else:
-                    self._tell(fed.zone, change)
+                if kind in fed.kinds:
+                    self._apply(fed, change, moment, first=not index)
+
+    def advance(self, serial: int) -> None:
+        """Move the serials of all zones to one that is ahead of them: what is between is not known here."""
+        for fed in self._fed.values():
+            if serials.is_ahead(serial, fed.zone.serial):
+                fed.zone.serial = serial
+                if fed.journal is not None and fed.zone.synced:
+                    fed.journal.begin(serial)
 
     def renew_fronts(self) -> None:
         """Begin with fronts that have answered nothing yet: a fork must not use its parent's upstream connections."""
-        self.fronts = tuple(BlockFront(front.block, front.zones) for front in self.fronts)
+        self.fronts = tuple(BlockFront(front.block, front.zones, front.journals) for front in self.fronts)
         self.mark_stale(self.stale)
 
     def explain(self, query: Mapping[str, str]) -> Explanation | SearchExplanation:
@@ -150,8 +176,10 @@ class Site:
 
     def mark_synced(self) -> None:
         """The first full list of everything is in: answer from it."""
-        for zone in self.zones:
-            zone.synced = True
+        for fed in self._fed.values():
+            if fed.journal is not None and not fed.zone.synced:
+                fed.journal.begin(fed.zone.serial)  # what made the zone is no step from one of its states to the next
+            fed.zone.synced = True
 
     def mark_stale(self, text: str) -> None:
         """Say with every answer that the zones are yesterday's; "" ends it."""
@@ -160,33 +188,47 @@ class Site:
             for responder in front.responders:
                 responder.mark_stale(text)
 
-    def _tell(self, zone: Zone, change: Change) -> None:
-        feed: list[Touch] | None = [] if self.watchers else None
-        changed = versions(zone.cluster, change)
-        zone.apply(change, feed)
+    def _apply(self, fed: _Fed, change: Change, moment: int | None, *, first: bool) -> None:
+        zone, journal = fed.zone, fed.journal if fed.zone.synced else None
+        watchers, followers = (tuple(self.watchers), tuple(self.followers)) if first else ((), ())
+        # Nobody looks at what came and went: then it is not worked out.
+        feed: list[Touch] | None = [] if watchers or journal is not None else None
+        changed = versions(zone.cluster, change) if watchers or followers else ()
+        if zone.apply(change, feed) and moment is not None:
+            zone.serial = serials.latest(zone.serial, moment)
         if changed:
-            for follower in tuple(self.followers):
+            for follower in followers:
                 follower(changed)
-        if feed is not None and (event := event_of(zone, changed, feed)):
-            for watcher in tuple(self.watchers):
+        if journal is not None and feed:
+            journal.append(zone.serial, by_origin(zone, *exact(zone, feed)))
+        if watchers and (event := event_of(zone, changed, feed or ())):
+            for watcher in watchers:
                 watcher(event)
 
-    def _zones_of(self, block: ServerBlock) -> list[Zone]:
+    def _front(self, block: ServerBlock) -> BlockFront:
+        feds = self._feds_of(block)
+        journals = []
+        for fed in feds if block.transfers else ():
+            fed.journal = fed.journal or Journal(fed.zone.serial)
+            journals.append(fed.journal)
+        return BlockFront(block, [fed.zone for fed in feds], journals)
+
+    def _feds_of(self, block: ServerBlock) -> list[_Fed]:
         kubernetes = block.kubernetes
         if kubernetes is None:
-            return [Zone(ZoneSettings(served=False))]
+            return [_Fed(Zone(ZoneSettings(served=False)), frozenset())]
         # What is ready to send at a node has RA or not, and reasons or not: blocks that differ there do not share it.
         kind = (kubernetes.noendpoints, bool(block.forwards), kubernetes.ede)
-        return [self._zone(settings, *kind) for settings in self._settings(kubernetes)]
+        return [self._fed_of(settings, *kind) for settings in self._settings(kubernetes)]
 
-    def _zone(self, settings: ZoneSettings, noendpoints: bool, *others: bool) -> Zone:
+    def _fed_of(self, settings: ZoneSettings, noendpoints: bool, *others: bool) -> _Fed:
         kinds: set[Kind] = {Namespace, Service}
         kinds |= set() if noendpoints else {EndpointSlice}
         kinds |= {Pod} if settings.pods is PodMode.VERIFIED else set()
         key: _Settings = (settings, noendpoints, *others)
         if key not in self._fed:
             self._fed[key] = self._known.get(key) or _Fed(Zone(settings, self._serial), frozenset(kinds))
-        return self._fed[key].zone
+        return self._fed[key]
 
     def _settings(self, kubernetes: Kubernetes) -> list[ZoneSettings]:
         """One for each zone that holds Services. The reverse zones belong to the first: PTR records point into it."""

@@ -14,6 +14,7 @@ from minidns.core.model import Change, Deleted, EndpointSlice, Object, Service, 
 from minidns.core.zone import Zone
 from minidns.generation import Generation, site_of
 from minidns.site import Site
+from minidns.transfer.serials import Serials
 from tests.core.test_zone import index
 from tests.support.clusters import endpoints, headless, service
 
@@ -31,7 +32,7 @@ def generation() -> Generation:
     site = site_of(CONFIG, 1)
     site.publish([Upserted(obj) for obj in OBJECTS])
     site.mark_synced()
-    return Generation(CONFIG, site, None)
+    return Generation(CONFIG, site, None, Serials())
 
 
 def parts(zone: Zone) -> object:
@@ -45,8 +46,8 @@ class Counted(Site):
         super().__init__(config)
         self.batches: list[int] = []
 
-    def publish(self, changes: Sequence[Change]) -> None:
-        super().publish(changes)
+    def publish(self, changes: Sequence[Change], moment: int | None = None) -> None:
+        super().publish(changes, moment)
         self.batches.append(sum(_endpoints(change) for change in changes))
 
 

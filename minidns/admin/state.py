@@ -57,6 +57,7 @@ class State:
             report.gauges["minidns_zone_serial", labels] = zone.serial
         if source is not None:
             report.programming = source.timing
+        await self._count_secondaries(report)
         report.counters["minidns_zone_changes", ()] += generation.changes
         for rcode, count in self._asked.items():
             report.counters["minidns_admin_answers", (("rcode", rcode),)] = count
@@ -64,6 +65,23 @@ class State:
         report.gauges["minidns_source_stale", ()] = float(source is not None and source.stale)
         report.gauges["minidns_source_lost_seconds", ()] = source.problem()[1] if source else 0.0
         return report
+
+    async def _count_secondaries(self, report: Report) -> None:
+        notifier = self._running.generation.notifier
+        standings = await notifier.standings(report.asked)
+        if standings:
+            sent, acknowledged = notifier.counts
+            report.counters["minidns_notifications", ()] += sent
+            report.counters["minidns_notifications_acknowledged", ()] += acknowledged
+        for one in standings:
+            labels = (("secondary", one.secondary), ("zone", one.zone))
+            for name, value in (
+                ("minidns_secondary_behind_changes", one.changes),
+                ("minidns_secondary_behind_seconds", one.seconds),
+                ("minidns_secondary_asked_timestamp_seconds", one.asked),
+            ):
+                if value is not None:
+                    report.gauges[name, labels] = value
 
     async def on_health(self, _: Asked) -> Reply:
         stopping = self._running.stopping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minidns.admin import asking, changes, explaining, figures, mapping, page, queries, state, verbs, zones
+from minidns.admin import asking, changes, explaining, figures, mapping, page, queries, secondaries, state, verbs, zones
 from minidns.admin.running import Running
 from minidns.config.settings import Config
 from minidns.config.values import Listen
@@ -17,6 +17,7 @@ def endpoints(running: Running) -> tuple[Endpoint, ...]:
     others = (
         *state.endpoints(running, questions.answered),
         *figures.endpoints(running, questions.answered),
+        *secondaries.endpoints(running),
         *explaining.endpoints(running),
         *asking.endpoints(running, questions),
         *mapping.endpoints(running),

@@ -13,12 +13,14 @@ from functools import partial
 from pathlib import Path
 
 from minidns import __version__, explain
-from minidns.cli import bench, following, top, verbs
+from minidns.cli import bench, following, secondaries, top, verbs
 from minidns.cli import commands as commands_
 from minidns.cli.offline import OfflineError
 from minidns.cli.repeats import Repeats
 from minidns.config import corefile, settings
 from minidns.config.plugins.cache import Cache
+from minidns.config.plugins.transfer import Secondary, Transfer
+from minidns.config.plugins.tsig import Tsig, read_keys
 from minidns.config.settings import (
     DEFAULT_ZONES,
     MAX_WORKERS,
@@ -116,6 +118,14 @@ def _parser() -> argparse.ArgumentParser:
     top.add_arguments(top_)
     for command in (asked, top_):
         command.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"of a running server ({ADMIN})")
+    secondaries_ = _command(
+        commands,
+        "secondaries",
+        secondaries.run,
+        "list the servers that take zones from a running one",
+    )
+    secondaries_.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"of that server ({ADMIN})")
+    secondaries_.add_argument("--json", action="store_true", help="for programs")
     status = _command(commands, "status", commands_.status_command, "print the state of a running server")
     status.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"of that server ({ADMIN})")
     # One line of the epilog lists them together: help fits one screen.
@@ -173,13 +183,18 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--forward", action="append", metavar="UPSTREAM", help="for names outside: address, or resolv.conf"
     )
+    group.add_argument(
+        "--transfer",
+        action="append",
+        metavar="SECONDARY",
+        help="who gets the zones: address[:port][#key], or *",
+    )
+    group.add_argument("--transfer-keys", type=Path, metavar="FILE", help="their keys, as tsig-keygen writes them")
     group.add_argument("--no-ede", dest="ede", action="store_false", help="do not say why in answers (RFC 8914)")
     group.add_argument("--admin", default=ADMIN, metavar="ADDRESS", help=f"health, metrics, explain ({ADMIN}), or none")
+    group.add_argument("--workers", default="1", metavar="N", help="processes that share the port, auto: one per core")
     group.add_argument(
-        "--workers", default="1", metavar="N", help="processes that share the port, auto for one per core (1)"
-    )
-    group.add_argument(
-        "--state", type=Path, metavar="FILE", help="keep the last known objects for a start without API server"
+        "--state", type=Path, metavar="FILE", help="keep the last objects for when no API server is there"
     )
 
 
@@ -204,6 +219,8 @@ def _config(arguments: argparse.Namespace) -> Config:
         kubernetes=_kubernetes(arguments, ede=arguments.ede),
         forwards=forwards,
         cache=Cache() if forwards else None,
+        transfers=(Transfer(to=tuple(map(Secondary.parse, arguments.transfer))),) if arguments.transfer else (),
+        tsig=Tsig(keys=read_keys(arguments.transfer_keys)) if arguments.transfer_keys else None,
     )
     return Config(servers=(block,), source=_source(arguments), admin=admin, workers=workers, state=arguments.state)
 

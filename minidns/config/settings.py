@@ -19,13 +19,15 @@ from minidns.config.plugins.hosts import Hosts
 from minidns.config.plugins.log import Log
 from minidns.config.plugins.rewrite import Rewrite
 from minidns.config.plugins.template import Template
+from minidns.config.plugins.transfer import Secondary, Transfer
+from minidns.config.plugins.tsig import Tsig
 from minidns.config.values import ConfigError, Listen, Network, ZoneName, network, zone_name
 from minidns.core.schema import PodMode
 
 __all__ = [
     "Cache", "CacheClass", "Cluster", "Config", "ConfigError", "Forward", "Health", "Hosts", "Kubernetes",
-    "Listen", "Log", "Manifests", "Network", "PodMode", "Policy", "Reload", "Rewrite", "ServerBlock",
-    "Upstream", "ZoneName", "zone_name",
+    "Listen", "Log", "Manifests", "Network", "PodMode", "Policy", "Reload", "Rewrite", "Secondary",
+    "ServerBlock", "Transfer", "Tsig", "Upstream", "ZoneName", "zone_name",
 ]  # fmt: skip
 
 #: The zones of every cluster that kubeadm makes: the cluster's own, and the reverse trees of both families.
@@ -174,6 +176,8 @@ class ServerBlock:
     hosts: Hosts | None = None
     rewrites: tuple[Rewrite, ...] = ()
     logs: tuple[Log, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
+    tsig: Tsig | None = None
     errors: bool = False
     loop: bool = False
     nsid: str | None = None
@@ -190,6 +194,11 @@ class ServerBlock:
             raise ConfigError("a server block needs a zone and an address")
         if self.loop and not self.forwards:
             raise ConfigError("loop looks for a loop through upstreams: it needs a forward in the same server block")
+        keys = {key.name for key in self.tsig.keys} if self.tsig else set()
+        for transfer in self.transfers:
+            for secondary in transfer.to:
+                if secondary.key is not None and secondary.key not in keys:
+                    raise ConfigError(f"transfer to {secondary}: tsig has no key of that name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

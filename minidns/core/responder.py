@@ -53,11 +53,13 @@ class Forward(NamedTuple):
 
     alias: the answer so far, when that is a chain of aliases that leads out of the zone.
     chained: plugins that come before the zone have not seen it yet.
+    transfer: it asks for a zone of ours, whole or what changed in it.
     """
 
     question: Question
     alias: Answer | None = None
     chained: bool = False
+    transfer: bool = False
 
 
 class Channel:
@@ -89,10 +91,14 @@ class Channel:
 
 
 class Client(NamedTuple):
-    """Who sent a packet, as far as somebody who answers beside the zone wants to know."""
+    """Who sent a packet, as far as somebody who answers beside the zone wants to know.
+
+    key: the name of the key that signed it.
+    """
 
     address: str
     port: int
+    key: str = ""
 
 
 #: The answer to a packet, None for silence, or what somebody else has to answer.
@@ -136,6 +142,7 @@ class Responder:
     recursion: a forwarder is configured: RA is set, and it goes on where an alias leads out of the zone.
     fallthrough: names that do not exist at or below these are somebody else's to answer too.
     explain: reasons go out as Extended DNS Errors to clients that speak EDNS.
+    transfers: zones may be transferred, which is somebody else's to answer.
     """
 
     def __init__(
@@ -146,8 +153,10 @@ class Responder:
         recursion: bool = False,
         fallthrough: tuple[Name, ...] = (),
         explain: bool = True,
+        transfers: bool = False,
     ) -> None:
         self.zone = zone
+        self.transfers = transfers
         self.forwards = forwards
         self.recursion = recursion
         self.explain = explain
@@ -316,7 +325,7 @@ class Responder:
             return self._ordinary(plain, end, channel, profile, question)
         answer = _CLASS if question.class_ != 1 else answers.answer(self.zone, question.name, question.type)
         if self._is_elsewhere(question.name, answer):
-            return Forward(question)
+            return Forward(question, transfer=answer.reason.why is Why.TRANSFER)
         ready = self._prepare(question.name, answer)
         channel.counts[_SLOTS.get(type_, _OTHER_SLOT) * _RCODES + ready.rcode] += 1
         return self._send(plain, end, channel, profile, ready)
@@ -327,6 +336,8 @@ class Responder:
             return self._falls_through(name)
         if answer.outside is not None:
             return self.recursion
+        if answer.reason.why is Why.TRANSFER:
+            return self.transfers
         return self.forwards and answer.reason.why is Why.OUTSIDE
 
     def _falls_through(self, name: Name) -> bool:

@@ -97,10 +97,13 @@ class Serving:
             if listen in self._listening:
                 self._listening[listen].observe(self._observe(front))
 
-    def publish(self, site: Site, changes: Sequence[Change]) -> None:
+    def publish(self, site: Site, changes: Sequence[Change], moment: int) -> None:
         """The site has these changes already; there is nobody else to tell."""
 
-    def mark_synced(self, site: Site) -> None:
+    def advance(self, site: Site, serial: int) -> None:
+        """The site is there already."""
+
+    async def mark_synced(self, site: Site) -> None:
         """The site knows."""
 
     async def report(self) -> Report:
@@ -116,6 +119,10 @@ class Serving:
         report.gauges["minidns_tcp_held_bytes", ()] = self._tcp.places.held
         report.counters["minidns_tcp_connections_cut", ()] += self._tcp.places.cut
         for front in self.site.fronts:
+            if front.transfers is not None:
+                report.asked.update(front.transfers.asked)
+                for kind, count in front.transfers.counts.items():
+                    report.counters["minidns_transfers", (("kind", kind),)] += count
             if (resolver := front.resolver) is not None:
                 labels = (("server", f"dns://{front.block.listen[0]}"),)
                 report.counters["coredns_cache_hits", labels] += resolver.hits

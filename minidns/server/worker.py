@@ -97,8 +97,10 @@ async def _follow(site: Site, serving: Serving, reader: asyncio.StreamReader, wr
     with suppress(asyncio.IncompleteReadError):
         while True:
             match await read(reader):
-                case ("publish", changes):
-                    site.publish(changes)
+                case ("publish", changes, moment):
+                    site.publish(changes, moment)
+                case ("advance", serial):
+                    site.advance(serial)
                 case ("report",):
                     writer.write(frame(await serving.report()))
                 case "alive":

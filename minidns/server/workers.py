@@ -131,13 +131,20 @@ class Workers:
         """Where answers are to be had."""
         return [Listen(listen.host, self._slots[0][listen].port) for listen in self._site.by_address()]
 
-    def publish(self, site: Site, changes: Sequence[Change]) -> None:
+    def publish(self, site: Site, changes: Sequence[Change], moment: int) -> None:
         """Tell every worker that answers from a site of changes that are in it already.
 
         Before the first sync there is nothing to tell: workers say so, and those that follow them have it all.
         """
+        self._tell(site, ("publish", list(changes), moment))
+
+    def advance(self, site: Site, serial: int) -> None:
+        """Tell every worker that answers from a site of the serial that it has moved on to."""
+        self._tell(site, ("advance", serial))
+
+    def _tell(self, site: Site, what: object) -> None:
         if site.synced:
-            message = frame(("publish", list(changes)))
+            message = frame(what)
             for worker in self._workers:
                 if worker.site is site:
                     worker.send(message)
@@ -155,9 +162,9 @@ class Workers:
         if self._deliver is not None:
             self._deliver(shown)
 
-    def mark_synced(self, site: Site) -> None:
-        """Answer with workers that share what the first full list has made."""
-        self._later(self._renew(site))
+    async def mark_synced(self, site: Site) -> None:
+        """Answer with workers that share what the first full list has made; they do when this ends."""
+        await asyncio.wait((self._later(self._renew(site)),))
 
     async def _renew(self, site: Site) -> None:
         async with self._changing:
@@ -204,10 +211,11 @@ class Workers:
             log.error("worker %d ended, starting another", worker.pid)
             self._later(self._replace_one(worker))
 
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+    def _later(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -157,6 +157,16 @@ def test_a_refused_transfer_is_kept_for_no_other_type(name: str, type_: str) -> 
     assert before[0].rcode != "REFUSED"
 
 
+@pytest.mark.parametrize("type_", ["AXFR", "IXFR"])
+def test_a_transfer_is_somebody_elses_to_answer(type_: str) -> None:
+    responder = Responder(sample(), transfers=True)
+    for name, is_ours in (("cluster.local.", True), (f"web.{Z}", True), ("example.com.", False)):
+        said_ = responder.respond(query(name, type_), responder.channel("tcp", "1"))
+        assert isinstance(said_, Forward) == is_ours
+        if isinstance(said_, Forward):
+            assert (said_.transfer, said_.alias) == (True, None)
+
+
 def test_labels_are_bytes() -> None:
     """Once a label that is no UTF-8 was malformed outside the zone, where it has to be forwarded (RFC 2181, 11)."""
     responder = Responder(sample())

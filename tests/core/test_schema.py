@@ -124,13 +124,22 @@ def test_a_slice_gives_one_part_to_each_name_of_its_service() -> None:
         f"10.0.0.5 host={'x' * 64}",
     )
     given = dict(schema.of_slice(Z, headless("a/s"), endpoints("a/x", *members, ports="http:80 dns:53/UDP :80 any:")))
-    targets = tuple(name(f"{label}.s.a.svc") for label in ("h", "10-0-0-2", "10-0-0-3"))
+    targets = tuple(name(f"{label}.s.a.svc") for label in ("10-0-0-2", "10-0-0-3", "h"))
     ips = tuple(address(f"10.0.0.{last}") for last in (1, 2, 3, 5))
     assert given == {
         owner: Hosts(ips, (80, 53), targets, (4,)),
         name("_http._tcp.s.a.svc"): Hosts((), (80,), targets, (4,)),
         name("_dns._udp.s.a.svc"): Hosts((), (53,), targets, (4,)),
     }
+
+
+def test_the_order_of_a_slices_endpoints_makes_no_other_part() -> None:
+    members = "10.0.0.2 host=b", "10.0.0.1 host=a", "10.0.0.3"
+    given = [
+        list(schema.of_slice(Z, headless("a/s"), endpoints("a/x", *some, ports="http:80")))
+        for some in (members, members[::-1])
+    ]
+    assert given[0] == given[1]
 
 
 @pytest.mark.parametrize("slice_", [endpoints("a/x"), endpoints("a/x", "10.0.0.1 unready", ports="http:80")])

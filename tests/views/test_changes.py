@@ -19,9 +19,7 @@ from minidns.core.model import (
     Deleted,
     Endpoint,
     EndpointSlice,
-    Kind,
     Namespace,
-    Object,
     Replaced,
     Service,
     Upserted,
@@ -32,7 +30,8 @@ from minidns.explain import parse_name
 from minidns.source.manifests.source import ManifestSource
 from minidns.views import differences
 from minidns.views.changes import LISTED, EndpointChange, Event, event_of, text, to_json, versions
-from tests.support.clusters import address, endpoints, external, headless, pod, service, zone_of
+from tests.support.changing import changes
+from tests.support.clusters import address, endpoints, external, service, zone_of
 from tests.support.explained import DEFAULT, THE_WEB, WEB, replicas
 
 
@@ -199,38 +198,6 @@ def test_control_characters_are_shown_escaped() -> None:
 
 
 # Any sequence of changes.
-
-IPS = ("10.0.0.1", "10.0.0.2", "fd00::1")
-PORTS = ("", "http:80", "http:80 admin:81")
-owners = st.sampled_from(["a/web", "a/shop", "b/web"])
-
-
-def sliced(owner: str, number: int, members: list[str], ports: str) -> EndpointSlice:
-    return endpoints(f"{owner}-{number}", *members, ports=ports)
-
-
-members = st.lists(st.sampled_from([f"{ip} {more}" for ip in IPS for more in ("", "host=x", "unready")]), max_size=3)
-objects: st.SearchStrategy[Object] = (
-    st.builds(headless, owners, ports=st.sampled_from(PORTS))
-    | st.builds(service, owners, st.sampled_from(IPS), ports=st.sampled_from(PORTS))
-    | st.builds(external, owners, st.sampled_from(["example.com", "web.a.svc.cluster.local"]))
-    | st.builds(sliced, owners, st.integers(1, 2), members, st.sampled_from(PORTS))
-    | st.builds(Namespace, st.sampled_from("ab"))
-    | st.builds(pod, owners, st.sampled_from(IPS))
-)
-
-
-def deleted(obj: Object) -> Change:
-    return Deleted(type(obj), obj.key)
-
-
-def listed(kind: Kind, some: list[Object]) -> Change:
-    return Replaced(kind, tuple({obj.key: obj for obj in some if isinstance(obj, kind)}.values()))
-
-
-kinds = st.sampled_from([Service, EndpointSlice, Namespace])
-lists = st.builds(listed, kinds, st.lists(objects, max_size=4))
-changes = st.builds(Upserted, objects) | st.builds(deleted, objects) | lists
 
 
 def all_records(zone: Zone) -> set[tuple[bytes, int, bytes]]:

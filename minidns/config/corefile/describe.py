@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from minidns.config.settings import Cache, Cluster, Config, Forward, Hosts, Kubernetes, Manifests, ServerBlock
+from minidns.config.settings import Cache, Cluster, Config, Forward, Hosts, Kubernetes, Manifests, ServerBlock, Tsig
+from minidns.config.values import ZoneName
+from minidns.core import records
 
 
 def describe(config: Config) -> str:
@@ -33,6 +35,10 @@ def _server(server: ServerBlock) -> Iterator[str]:
         yield f"  kubernetes {_kubernetes(server.kubernetes)}"
     for forward in server.forwards:
         yield f"  forward {_forward(forward)}"
+    for transfer in server.transfers:
+        yield f"  transfer {_zones(transfer.zones)} to {' '.join(map(str, transfer.to))}"
+    if server.tsig:
+        yield f"  tsig {_tsig(server.tsig)}"
     if server.cache:
         yield f"  cache {_cache(server.cache)}"
     on = [name for name, is_on in (("errors", server.errors), ("loop", server.loop)) if is_on]
@@ -53,6 +59,18 @@ def _kubernetes(options: Kubernetes) -> str:
     if options.fallthrough:
         facts.append(f"fallthrough {' '.join(options.fallthrough)}")
     return ", ".join(facts if options.ede else [*facts, "ede off"])
+
+
+def _tsig(options: Tsig) -> str:
+    keys = f"{_zones(options.zones)} by {' '.join(key.name.rstrip('.') for key in options.keys)}"
+    if options.require is None:
+        return f"{keys}, every question signed"
+    types = " ".join(map(records.type_text, sorted(options.require)))
+    return f"{keys}, questions for {types} signed" if types else keys
+
+
+def _zones(zones: tuple[ZoneName, ...]) -> str:
+    return "every zone" if zones == (".",) else " ".join(zones)
 
 
 def _cluster(cluster: Cluster) -> str:

@@ -18,6 +18,7 @@ from minidns.config.corefile.plugins import (
     rewrite,
     small,
     template,
+    transfer,
 )
 from minidns.config.corefile.tree import Line
 from minidns.config.plugins.coredns import BY_NAME, PLUGINS, Here
@@ -60,6 +61,8 @@ READINGS: dict[str, Reading] = {
     "ready": Reading(process.ready, "ready", process=True),
     "reload": Reading(process.reload, "reload", process=True),
     "rewrite": Reading(rewrite.rewrite, "rewrites", several=True),
+    "transfer": Reading(transfer.transfer, "transfers", several=True),
+    "tsig": Reading(transfer.tsig, "tsig"),
     **{
         plugin.name: Reading(process.without_effect, "without_effect", several=True)
         for plugin in PLUGINS

@@ -1,0 +1,213 @@
+"""Answers to AXFR (RFC 5936) and IXFR (RFC 1995).
+
+A whole zone is read from a snapshot, a step at a time as its client takes it: changes go on meanwhile. What changed
+comes from the journal, condensed to one step from the secondary's serial to ours; where the journal does not reach back
+so far, it is the whole zone.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import struct
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from minidns.config.plugins.transfer import ANYBODY, Secondary
+from minidns.config.settings import ServerBlock
+from minidns.core import answers, names, records, wire
+from minidns.core.names import Name
+from minidns.core.responder import Channel, Client, Messages
+from minidns.core.snapshot import Snapshot
+from minidns.core.wire import Question
+from minidns.core.zone import Zone
+from minidns.transfer import journal, serials
+from minidns.transfer.journal import Delta, Journal, Step
+from minidns.transfer.messages import Whole, messages, soa_serial
+
+log = logging.getLogger(__name__)
+
+#: Transfers of many messages at once, for each server block of a process. One more is REFUSED: secondaries try again.
+AT_ONCE = 10
+#: Bytes of changes up to which an incremental transfer is made at once and not in turns: some 100 records.
+SMALL = 0x2000
+#: Such answers that are kept, for other secondaries that ask the same.
+_KEPT = 16
+_NOTAUTH = 9
+
+#: Who asked, by zone, address and key; when (seconds since the epoch), and the serial that they got.
+Asked = dict[tuple[str, str, str], tuple[float, int]]
+
+
+class Transfers:
+    """The zones of a server block for those who may have them whole.
+
+    counts: answers by kind: "axfr", "ixfr", "current" (nothing has changed) and "refused".
+    """
+
+    def __init__(self, block: ServerBlock, zones: Sequence[tuple[Zone, Journal]]) -> None:
+        self._rules = sorted(
+            ((names.from_text(zone), transfer.to) for transfer in block.transfers for zone in transfer.zones),
+            key=lambda rule: -len(rule[0]),
+        )
+        self._zones = {origin: (zone, steps) for zone, steps in zones for origin in zone.origins}
+        self._running = 0
+        self._kept: dict[tuple[bytes, bytes, int, int], bytes] = {}
+        self.asked: Asked = {}
+        self.counts: Counter[str] = Counter()
+
+    def targets(self) -> Iterator[tuple[Secondary, dict[Name, tuple[Zone, Journal]]]]:
+        """Each secondary that was named, with the zones that it may transfer."""
+        found: dict[Secondary, dict[Name, tuple[Zone, Journal]]] = {}
+        for origin, both in self._zones.items():
+            for secondary in self._to(origin):
+                if secondary.host != ANYBODY:
+                    found.setdefault(secondary, {})[origin] = both
+        yield from found.items()
+
+    def answer(self, packet: bytes, question: Question, channel: Channel, client: Client) -> bytes | Messages:
+        """The answer to a question for AXFR or IXFR: one message, or many over TCP."""
+        udp = channel.limit == wire.UDP_SIZE
+        if not self._may(question.name, client) or (udp and question.type == records.AXFR):
+            self.counts["refused"] += 1
+            log.warning("%s of %s by %s: refused", *self._told(question, client))
+            return wire.error(packet, records.REFUSED, question)
+        if question.name not in self._zones:
+            return wire.error(packet, _NOTAUTH, question)
+        zone, steps = self._zones[question.name]
+        who = names.to_text(question.name), client.address, client.key
+        if question.type == records.AXFR:
+            self.asked[who] = (time.time(), zone.serial)
+            return self._in_turns(packet, question, client, self._whole(zone, question.name))
+        serial = _serial(packet, question)
+        if serial is None:
+            return wire.error(packet, records.FORMERR, question)
+        self.asked[who] = (time.time(), zone.serial if channel.transport == "tcp" else serial)
+        return self._changes(packet, question, client, zone, steps, serial, udp)
+
+    def _changes(
+        self,
+        packet: bytes,
+        question: Question,
+        client: Client,
+        zone: Zone,
+        steps: Journal,
+        serial: int,
+        udp: bool,
+    ) -> bytes | Messages:
+        origin = question.name
+        current = next(messages(question, iter((_soa(zone, origin),))))
+        if not serials.is_ahead(zone.serial, serial):
+            self.counts["current"] += 1
+            return current
+        since = steps.since(serial)
+        if since is None:
+            # Over UDP the SOA record alone says that there is more to be had over TCP (RFC 1995, 2).
+            return current if udp else self._in_turns(packet, question, client, self._whole(zone, origin))
+        if journal.size_of(since, origin) > SMALL:
+            if udp:
+                return current
+            return self._in_turns(packet, question, client, self._since(zone, origin, since))
+        self.counts["ixfr"] += 1
+        key = (packet[2:12], question.raw, serial, zone.serial)
+        kept = self._kept.get(key)
+        if kept is None:
+            # More than one message it is not: names take less than in the journal.
+            kept = next(messages(question, filter(None, self._since(zone, origin, since))))[2:]
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            self._kept[key] = kept
+        reply = packet[:2] + kept
+        return current if udp and len(reply) > _udp_room(question) else reply
+
+    def _in_turns(self, packet: bytes, question: Question, client: Client, whole: Iterator[Whole | None]) -> Messages:
+        """Begins with the first message that is taken, so that one that nobody takes takes no place."""
+        if self._running >= AT_ONCE:
+            self.counts["refused"] += 1
+            log.warning("%s of %s by %s: refused, %d run already", *self._told(question, client), self._running)
+            yield wire.error(packet, records.REFUSED, question)
+            return
+        self.counts["axfr" if question.type == records.AXFR else "ixfr"] += 1
+        self._running += 1
+        started, count = time.monotonic(), 0
+        try:
+            for message in messages(question, whole):
+                count += len(message)
+                yield message
+            told = *self._told(question, client), count, time.monotonic() - started
+            log.info("%s of %s by %s: %d bytes in %.2f s", *told)
+        finally:
+            self._running -= 1
+
+    def _told(self, question: Question, client: Client) -> tuple[str, str, str]:
+        who = client.address + (f" with key {client.key.rstrip('.')}" if client.key else "")
+        return records.type_text(question.type), names.to_text(question.name), who
+
+    def _may(self, name: Name, client: Client) -> bool:
+        return any(_is(secondary, client) for secondary in self._to(name))
+
+    def _to(self, name: Name) -> tuple[Secondary, ...]:
+        return next((to for zone, to in self._rules if names.is_below(name, zone)), ())
+
+    def _since(self, zone: Zone, origin: Name, since: Sequence[Step]) -> Iterator[Whole | None]:
+        """The records of an incremental transfer (RFC 1995, 4)."""
+        old, new = (_soa(zone, origin, serial) for serial in (since[0].old, since[-1].new))
+        delta = Delta([], [])
+        for part in journal.condensed(since, origin):
+            if part is None:
+                yield None
+            else:
+                delta = part
+        ttl = zone.settings.ttl
+        yield new
+        yield old
+        yield from ((name, type_, ttl, rdata) for name, type_, rdata in delta.removed)
+        yield new
+        yield from ((name, type_, ttl, rdata) for name, type_, rdata in delta.added)
+        yield new
+
+    def _whole(self, zone: Zone, origin: Name) -> Iterator[Whole | None]:
+        """The records of a whole zone, the SOA record first and last (RFC 5936, 2.2)."""
+        inner = tuple(other for other in zone.origins if other != origin and names.is_below(other, origin))
+        with Snapshot(zone) as snapshot:
+            soa = _soa(zone, origin, snapshot.serial)
+            for rrsets in snapshot.rrsets(origin):
+                if not rrsets:
+                    yield None
+                for owner, type_, ttl, rdata in rrsets:
+                    if not (inner and any(names.is_below(owner, other) for other in inner)):
+                        yield from ((owner, type_, ttl, one) for one in rdata)
+            yield soa
+
+
+def _is(secondary: Secondary, client: Client) -> bool:
+    if secondary.key is not None and secondary.key != client.key:
+        return False
+    return secondary.host == ANYBODY or _plain(secondary.host) == _plain(client.address)
+
+
+def _plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_address(address.partition("%")[0])
+
+
+def _soa(zone: Zone, origin: Name, serial: int | None = None) -> Whole:
+    owner, type_, ttl, (rdata,) = answers.soa(zone, origin)
+    if serial is not None:
+        rdata = rdata[:-20] + serial.to_bytes(4, "big") + rdata[-16:]
+    return owner, type_, ttl, rdata
+
+
+def _serial(packet: bytes, question: Question) -> int | None:
+    """The serial that a secondary has, in the SOA record of the authority section (RFC 1995, 3); None without one."""
+    answer, authority = struct.unpack_from("!HH", packet, 6)
+    if answer or not authority:
+        return None
+    return soa_serial(packet, wire.HEADER + len(question.raw))
+
+
+def _udp_room(question: Question) -> int:
+    """Bytes of an answer over UDP."""
+    if question.edns is None:
+        return wire.PLAIN_SIZE
+    return max(wire.PLAIN_SIZE, min(question.edns.size, wire.UDP_SIZE))

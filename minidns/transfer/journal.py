@@ -1,0 +1,150 @@
+"""What each serial of a zone changed: the material of incremental transfers (RFC 1995).
+
+A step leads from one serial to the next, with the records that it removed and added, by origin. Records are kept as
+bytes, which are counted: beyond its bound a journal forgets its oldest steps, and a secondary that is further behind
+gets the whole zone.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from time import monotonic
+from typing import NamedTuple
+
+from minidns.core.names import Name
+from minidns.core.zone import Zone
+from minidns.views.differences import Record
+
+#: Bytes of a journal: some 150,000 records that came or went.
+BOUND = 16 << 20
+#: What a step takes beside its records: the objects that it is made of.
+STEP = 400
+#: Records that are balanced before others get a turn: half a millisecond.
+_SLICE = 500
+_LENGTHS = struct.Struct("!BHH")
+
+
+class Delta(NamedTuple):
+    """Records that went and came; none is in both."""
+
+    removed: list[Record]
+    added: list[Record]
+
+
+class Step(NamedTuple):
+    """From one serial to the next. parts: by origin, the removed and the added records as bytes.
+
+    at: when it was made, by the steady clock, in seconds.
+    """
+
+    old: int
+    new: int
+    parts: Mapping[Name, tuple[bytes, bytes]]
+    at: float
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return STEP + sum(len(removed) + len(added) for removed, added in self.parts.values())
+
+
+class Journal:
+    """The steps of one zone index up to its serial as it is now.
+
+    bound: bytes that it may take. size: bytes that it takes. moved: by origin, the serial at which its records last
+    changed: the SOA record, whose serial all origins of an index share, changes with each. began: the serial that it
+    began with.
+    """
+
+    def __init__(self, serial: int, bound: int = BOUND) -> None:
+        self._bound = bound
+        self.begin(serial)
+
+    def begin(self, serial: int) -> None:
+        """Forget everything, and go on from a serial."""
+        self.serial = self.began = serial
+        self.size = 0
+        self.moved: dict[Name, int] = {}
+        self._steps: deque[Step] = deque()
+        self._first = 0  # the number of the oldest step
+        self._numbers: dict[int, int] = {}  # by serial, the number of the step that begins there
+
+    def append(self, serial: int, parts: Mapping[Name, Delta], at: float | None = None) -> None:
+        """A step to `serial`."""
+        packed = {origin: (_pack(delta.removed), _pack(delta.added)) for origin, delta in parts.items()}
+        step = Step(self.serial, serial, packed, monotonic() if at is None else at)
+        self._numbers[step.old] = self._first + len(self._steps)
+        self._steps.append(step)
+        self.size += step.size
+        self.serial = serial
+        self.moved.update(dict.fromkeys(packed, serial))
+        while self.size > self._bound:
+            oldest = self._steps.popleft()
+            del self._numbers[oldest.old]
+            self.size -= oldest.size
+            self._first += 1
+
+    def since(self, serial: int) -> list[Step] | None:
+        """The steps from a serial to that of now; None when they do not reach back so far."""
+        if serial == self.serial:
+            return []
+        number = self._numbers.get(serial)
+        return None if number is None else list(islice(self._steps, number - self._first, None))
+
+
+def by_origin(zone: Zone, added: Iterable[Record], removed: Iterable[Record]) -> dict[Name, Delta]:
+    """Records of a zone index by the origins of the zones that they are in."""
+    found: dict[Name, Delta] = {}
+    for index, some in enumerate((removed, added)):
+        for record in some:
+            origin = zone.origin(record.name)
+            assert origin is not None
+            found.setdefault(origin, Delta([], []))[index].append(record)
+    return found
+
+
+def condensed(steps: Iterable[Step], origin: Name) -> Iterator[Delta | None]:
+    """What the steps change together, as the last of what this gives; None is a turn for others.
+
+    A record that went and came again, or the other way round, is in neither list: the result is never larger than the
+    steps one by one.
+    """
+    removed: dict[Record, None] = {}
+    added: dict[Record, None] = {}
+    count = 0
+    for step in steps:
+        for index, packed in enumerate(step.parts.get(origin, ())):
+            mine, other = (added, removed) if index else (removed, added)
+            for record in _unpack(packed):
+                if record in other:
+                    del other[record]
+                else:
+                    mine[record] = None
+                count += 1
+                if count % _SLICE == 0:
+                    yield None
+    yield Delta(list(removed), list(added))
+
+
+def size_of(steps: Iterable[Step], origin: Name) -> int:
+    """Bytes of the records that the steps have for an origin."""
+    return sum(len(packed) for step in steps for packed in step.parts.get(origin, ()))
+
+
+def _pack(records: Iterable[Record]) -> bytes:
+    return b"".join(
+        piece for name, type_, rdata in records for piece in (_LENGTHS.pack(len(name), type_, len(rdata)), name, rdata)
+    )
+
+
+def _unpack(data: bytes) -> Iterator[Record]:
+    at = 0
+    while at < len(data):
+        name, type_, rdata = _LENGTHS.unpack_from(data, at)
+        at += _LENGTHS.size
+        middle = at + name
+        yield Record(data[at:middle], type_, data[middle : middle + rdata])
+        at = middle + rdata

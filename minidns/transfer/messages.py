@@ -1,0 +1,56 @@
+"""Records to the messages of a zone transfer (RFC 5936, 2.2): many in each, their names compressed."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+
+from minidns.core import records, wire
+from minidns.core.names import Name
+from minidns.core.packing import Packer
+from minidns.core.wire import Question
+
+#: Owner, type, TTL, rdata in uncompressed wire form.
+Whole = tuple[Name, int, int, bytes]
+
+#: Bytes of a message at most. Compression reaches no further (RFC 1035, 4.1.4), and 400 records take a millisecond to
+#: put together, which is how long a question to the zone waits for it.
+SIZE = 0x4000
+_QR_AA, _RD = 0x8400, 0x0100
+
+
+def messages(question: Question, whole: Iterable[Whole | None], size: int = SIZE) -> Iterator[bytes]:
+    """The messages that answer a question with these records in their order, each of at most `size` bytes.
+
+    Where `whole` has None, so that others get a turn, so have the messages: b"". A client with EDNS finds an OPT record
+    in the first one (RFC 5936, 2.2.5).
+    """
+    opt = b"" if question.edns is None else struct.pack("!BHHIH", 0, records.OPT, wire.UDP_SIZE, 0, 0)
+    start = wire.HEADER + len(question.raw)
+    packer, count = Packer(question.name, start), 0
+    for one in whole:
+        if one is None:
+            yield b""
+            continue
+        owner, type_, ttl, rdata = one
+        if count and start + packer.length + len(owner) + 10 + len(rdata) + len(opt) > size:
+            yield _message(question, packer, count, opt)
+            packer, count, opt = Packer(question.name, start), 0, b""
+        packer.record(owner, type_, ttl, rdata)
+        count += 1
+    yield _message(question, packer, count, opt)
+
+
+def soa_serial(message: bytes, at: int) -> int | None:
+    """The serial of the SOA record that starts at `at` of a message, None when none does. Raises IndexError,
+    struct.error or MalformedError."""
+    at = wire.skip_name(message, at)
+    type_, _, _, length = struct.unpack_from("!HHIH", message, at)
+    end = at + 10 + length
+    return int.from_bytes(message[end - 20 : end - 16], "big") if type_ == records.SOA and length >= 22 else None
+
+
+def _message(question: Question, packer: Packer, count: int, opt: bytes) -> bytes:
+    flags = _QR_AA | (question.flags & _RD)
+    head = question.id + struct.pack("!5H", flags, 1, count, 0, bool(opt))
+    return b"".join((head, question.raw, *packer.pieces, opt))
