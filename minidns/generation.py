@@ -18,6 +18,7 @@ from minidns.server.serving import Serving
 from minidns.server.workers import Workers
 from minidns.site import Site
 from minidns.source.choice import Source, open_source
+from minidns.transfer.kept import Kept
 from minidns.transfer.notify import Notifier
 from minidns.transfer.serials import Serials
 
@@ -50,6 +51,8 @@ class Generation:
         self._task: asyncio.Task[None] | None = None
         self.notifier = Notifier((), self.advance)
         self._notifying = False
+        self._kept = kept_of(config)
+        self._keeping: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, config: Config, serials: Serials, serial: int) -> Generation:
@@ -64,9 +67,11 @@ class Generation:
             await _in_batches(site, changes)
         if source.stale:
             site.mark_stale("from the state of an earlier run, until the API server answers")
+        generation = cls(config, site, source, serials)
         if source.stale or source.synced.is_set():
             site.mark_synced()
-        return cls(config, site, source, serials)
+            await generation._restore(site)
+        return generation
 
     async def prepare(self, site: Site) -> None:
         """Make a site the successor, that answers from the same objects by another configuration. Zones that both have
@@ -121,11 +126,17 @@ class Generation:
         """Follow the source from now on."""
         if self.source is not None:
             self._task = asyncio.create_task(self._run(self.source), name="source")
+            if self._kept is not None:
+                self._keeping = asyncio.create_task(self._kept.keep(lambda: self.site.journals), name="keep zones")
             self._task.add_done_callback(_tell_end)
 
     async def close(self) -> None:
         """Stop following, and let go of connections."""
         self.notifier.close()
+        if self._keeping is not None and self._kept is not None:
+            self._keeping.cancel()
+            await asyncio.wait((self._keeping,))
+            await self._kept.save(self.site.journals)
         for front in self.site.fronts:
             front.close()
         if self._task is not None:
@@ -150,8 +161,11 @@ class Generation:
         await source.synced.wait()
         source.stale = False
         for site in self._sites():
+            is_first = not site.synced
             site.mark_synced()
             site.mark_stale("")
+            if is_first:
+                await self._restore(site)
             if self.answering:
                 await self.answering.mark_synced(site)
         self.listed.set()
@@ -159,6 +173,11 @@ class Generation:
             self.notify()
         log.info("%s: synced in %.2f s, %s", source.origin, time.monotonic() - started, self.site.summary())
         settle()
+
+    async def _restore(self, site: Site) -> None:
+        """Go on from the zones that an earlier run left to its secondaries."""
+        if self._kept is not None:
+            await self._kept.restore(site.journals)
 
     def _sites(self) -> list[Site]:
         return [self.site] if self.successor is None else [self.site, self.successor]
@@ -175,6 +194,13 @@ async def _empty(zones: Iterable[Zone]) -> None:
     for zone in zones:
         while zone.shrink(_SHRINK):  # noqa: ASYNC110 - nothing is waited for
             await asyncio.sleep(0)
+
+
+def kept_of(config: Config) -> Kept | None:
+    """Where the zones of a configuration are kept for secondaries: beside its state file."""
+    if config.state is None or not any(block.transfers for block in config.servers):
+        return None
+    return Kept(config.state.with_name(f"{config.state.name}.zones"))
 
 
 def site_of(config: Config, serial: int, like: Site | None = None) -> Site:

@@ -49,7 +49,7 @@ class Report:
     answered: by (server, transport, family, type, rcode). timings: by (server, transport).
     counters, gauges: by name (a key of HELP) and labels such as (("server", "dns://:53"),).
     programming: how long changes of the cluster took to be answered by.
-    asked: of each secondary (zone, address, key), when it last asked for a transfer and the serial that it was told.
+    asked: of each secondary (zone, address, key), when it last asked for a transfer.
     """
 
     answered: Counter[tuple[str, str, str, str, str]] = field(default_factory=Counter)
@@ -57,7 +57,7 @@ class Report:
     counters: Counter[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=Counter)
     gauges: dict[tuple[str, tuple[tuple[str, str], ...]], float] = field(default_factory=dict)
     programming: Timing = field(default_factory=Timing)
-    asked: dict[tuple[str, str, str], tuple[float, int]] = field(default_factory=dict)
+    asked: dict[tuple[str, str, str], float] = field(default_factory=dict)
 
     def add(self, other: Report) -> None:
         """Sum up with what another process counted. Its gauges add to ours."""

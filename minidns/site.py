@@ -85,6 +85,11 @@ class Site:
         """The latest serial of all zones."""
         return serials.latest(self._serial, *(fed.zone.serial for fed in self._fed.values()))
 
+    @property
+    def journals(self) -> list[tuple[Zone, Journal]]:
+        """Each zone that somebody may transfer, with its journal."""
+        return [(fed.zone, fed.journal) for fed in self._fed.values() if fed.journal is not None]
+
     def targets(self) -> list[Target]:
         """The secondaries that want to be told of changes."""
         return [

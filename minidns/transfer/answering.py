@@ -36,14 +36,14 @@ SMALL = 0x2000
 _KEPT = 16
 _NOTAUTH = 9
 
-#: Who asked, by zone, address and key; when (seconds since the epoch), and the serial that they got.
-Asked = dict[tuple[str, str, str], tuple[float, int]]
+#: When a secondary last asked, in seconds since the epoch, by zone, address and key: of those that were named.
+Asked = dict[tuple[str, str, str], float]
 
 
 class Transfers:
     """The zones of a server block for those who may have them whole.
 
-    counts: answers by kind: "axfr", "ixfr", "current" (nothing has changed) and "refused".
+    counts: answers by kind: "axfr" (the whole zone), "ixfr", "current" (nothing has changed) and "refused".
     """
 
     def __init__(self, block: ServerBlock, zones: Sequence[tuple[Zone, Journal]]) -> None:
@@ -68,22 +68,22 @@ class Transfers:
 
     def answer(self, packet: bytes, question: Question, channel: Channel, client: Client) -> bytes | Messages:
         """The answer to a question for AXFR or IXFR: one message, or many over TCP."""
-        udp = channel.limit == wire.UDP_SIZE
-        if not self._may(question.name, client) or (udp and question.type == records.AXFR):
+        udp = channel.transport == "udp"
+        secondary = self._secondary(question.name, client)
+        if secondary is None or (udp and question.type == records.AXFR):
             self.counts["refused"] += 1
             log.warning("%s of %s by %s: refused", *self._told(question, client))
             return wire.error(packet, records.REFUSED, question)
         if question.name not in self._zones:
             return wire.error(packet, _NOTAUTH, question)
         zone, steps = self._zones[question.name]
-        who = names.to_text(question.name), client.address, client.key
-        if question.type == records.AXFR:
-            self.asked[who] = (time.time(), zone.serial)
-            return self._in_turns(packet, question, client, self._whole(zone, question.name))
-        serial = _serial(packet, question)
+        serial = _serial(packet, question) if question.type == records.IXFR else 0
         if serial is None:
             return wire.error(packet, records.FORMERR, question)
-        self.asked[who] = (time.time(), zone.serial if channel.transport == "tcp" else serial)
+        if secondary.host != ANYBODY:
+            self.asked[names.to_text(question.name), secondary.host, secondary.key or ""] = time.time()
+        if question.type == records.AXFR:
+            return self._in_turns(packet, question, client, "axfr", self._whole(zone, question.name))
         return self._changes(packet, question, client, zone, steps, serial, udp)
 
     def _changes(
@@ -104,11 +104,11 @@ class Transfers:
         since = steps.since(serial)
         if since is None:
             # Over UDP the SOA record alone says that there is more to be had over TCP (RFC 1995, 2).
-            return current if udp else self._in_turns(packet, question, client, self._whole(zone, origin))
+            return current if udp else self._in_turns(packet, question, client, "axfr", self._whole(zone, origin))
         if journal.size_of(since, origin) > SMALL:
             if udp:
                 return current
-            return self._in_turns(packet, question, client, self._since(zone, origin, since))
+            return self._in_turns(packet, question, client, "ixfr", self._since(zone, origin, since))
         self.counts["ixfr"] += 1
         key = (packet[2:12], question.raw, serial, zone.serial)
         kept = self._kept.get(key)
@@ -121,22 +121,24 @@ class Transfers:
         reply = packet[:2] + kept
         return current if udp and len(reply) > _udp_room(question) else reply
 
-    def _in_turns(self, packet: bytes, question: Question, client: Client, whole: Iterator[Whole | None]) -> Messages:
+    def _in_turns(
+        self, packet: bytes, question: Question, client: Client, kind: str, whole: Iterator[Whole | None]
+    ) -> Messages:
         """Begins with the first message that is taken, so that one that nobody takes takes no place."""
         if self._running >= AT_ONCE:
             self.counts["refused"] += 1
             log.warning("%s of %s by %s: refused, %d run already", *self._told(question, client), self._running)
             yield wire.error(packet, records.REFUSED, question)
             return
-        self.counts["axfr" if question.type == records.AXFR else "ixfr"] += 1
+        self.counts[kind] += 1
         self._running += 1
-        started, count = time.monotonic(), 0
+        started, count, told = time.monotonic(), 0, self._told(question, client)
         try:
             for message in messages(question, whole):
                 count += len(message)
                 yield message
-            told = *self._told(question, client), count, time.monotonic() - started
-            log.info("%s of %s by %s: %d bytes in %.2f s", *told)
+            what = "the whole zone" if kind == "axfr" else "what changed"
+            log.info("%s of %s by %s: %s, %d bytes in %.2f s", *told, what, count, time.monotonic() - started)
         finally:
             self._running -= 1
 
@@ -144,8 +146,9 @@ class Transfers:
         who = client.address + (f" with key {client.key.rstrip('.')}" if client.key else "")
         return records.type_text(question.type), names.to_text(question.name), who
 
-    def _may(self, name: Name, client: Client) -> bool:
-        return any(_is(secondary, client) for secondary in self._to(name))
+    def _secondary(self, name: Name, client: Client) -> Secondary | None:
+        """Who that is of those who may transfer the zone."""
+        return next((secondary for secondary in self._to(name) if _is(secondary, client)), None)
 
     def _to(self, name: Name) -> tuple[Secondary, ...]:
         return next((to for zone, to in self._rules if names.is_below(name, zone)), ())

@@ -74,7 +74,7 @@ class Journal:
 
     def append(self, serial: int, parts: Mapping[Name, Delta], at: float | None = None) -> None:
         """A step to `serial`."""
-        packed = {origin: (_pack(delta.removed), _pack(delta.added)) for origin, delta in parts.items()}
+        packed = {origin: (pack(delta.removed), pack(delta.added)) for origin, delta in parts.items()}
         step = Step(self.serial, serial, packed, monotonic() if at is None else at)
         self._numbers[step.old] = self._first + len(self._steps)
         self._steps.append(step)
@@ -86,6 +86,17 @@ class Journal:
             del self._numbers[oldest.old]
             self.size -= oldest.size
             self._first += 1
+
+    def precede(self, old: int, serial: int, parts: Mapping[Name, Delta]) -> None:
+        """A step from an older serial to the one that this began with, if all steps since that are still there."""
+        oldest = self._steps[0].old if self._steps else self.serial
+        packed = {origin: (pack(delta.removed), pack(delta.added)) for origin, delta in parts.items()}
+        step = Step(old, serial, packed, monotonic())
+        if oldest == serial == self.began and self.size + step.size <= self._bound:
+            self._first -= 1
+            self._steps.appendleft(step)
+            self._numbers[old] = self._first
+            self.size += step.size
 
     def since(self, serial: int) -> list[Step] | None:
         """The steps from a serial to that of now; None when they do not reach back so far."""
@@ -118,7 +129,7 @@ def condensed(steps: Iterable[Step], origin: Name) -> Iterator[Delta | None]:
     for step in steps:
         for index, packed in enumerate(step.parts.get(origin, ())):
             mine, other = (added, removed) if index else (removed, added)
-            for record in _unpack(packed):
+            for record in unpack(packed):
                 if record in other:
                     del other[record]
                 else:
@@ -134,13 +145,15 @@ def size_of(steps: Iterable[Step], origin: Name) -> int:
     return sum(len(packed) for step in steps for packed in step.parts.get(origin, ()))
 
 
-def _pack(records: Iterable[Record]) -> bytes:
+def pack(records: Iterable[Record]) -> bytes:
+    """Records as bytes."""
     return b"".join(
         piece for name, type_, rdata in records for piece in (_LENGTHS.pack(len(name), type_, len(rdata)), name, rdata)
     )
 
 
-def _unpack(data: bytes) -> Iterator[Record]:
+def unpack(data: bytes) -> Iterator[Record]:
+    """The records of `pack`."""
     at = 0
     while at < len(data):
         name, type_, rdata = _LENGTHS.unpack_from(data, at)

@@ -65,6 +65,10 @@ class Standing(msgspec.Struct, frozen=True):
     asked: float | None
 
 
+#: Changes, and seconds, that a secondary is behind.
+Behind = tuple[int | None, float | None]
+
+
 class Notifier:
     """Tells every secondary of a configuration, from `start` to `close`.
 
@@ -85,7 +89,9 @@ class Notifier:
         """Tell from now on, first of the serials as they are."""
         for target in self._targets:
             for loop in (target.tell(), target.check()):
-                self._tasks.append(asyncio.create_task(loop, name=f"notify {target.peer.secondary}"))
+                task = asyncio.create_task(loop, name=f"notify {target.peer.secondary}")
+                task.add_done_callback(_tell_end)
+                self._tasks.append(task)
 
     def moved(self) -> None:
         """Serials may have moved."""
@@ -103,7 +109,8 @@ class Notifier:
         """Every secondary with every zone of it. fresh: ask all of them now, which takes a second if one is away."""
         if fresh:
             await asyncio.gather(*(target.refresh() for target in self._targets))
-        return [target.standing(origin, asked) for target in self._targets for origin in target.zones]
+        behind: dict[tuple[Name, int | None], Behind] = {}  # many secondaries, few serials
+        return [target.standing(origin, asked, behind) for target in self._targets for origin in target.zones]
 
 
 class _Loops:
@@ -155,16 +162,12 @@ class _Loops:
     async def refresh(self) -> None:
         await asyncio.gather(*map(self._ask, self.zones))
 
-    def standing(self, origin: Name, asked: Asked) -> Standing:
-        _, journal = self.zones[origin]
+    def standing(self, origin: Name, asked: Asked, behind: dict[tuple[Name, int | None], Behind]) -> Standing:
         secondary, name = self.peer.secondary, names.to_text(origin)
         serial = self._has.get(origin)
-        changes, seconds = None, None
-        if serial is not None and (steps := journal.since(serial)) is not None:
-            missing = [step for step in steps if origin in step.parts]
-            changes = len(missing)
-            seconds = time.monotonic() - missing[0].at if missing else 0.0
-        last = asked.get((name, secondary.host, secondary.key or ""))
+        if (origin, serial) not in behind:
+            behind[origin, serial] = self._behind(origin, serial)
+        changes, seconds = behind[origin, serial]
         return Standing(
             secondary=str(secondary),
             zone=name,
@@ -172,8 +175,16 @@ class _Loops:
             changes=changes,
             seconds=seconds,
             notified=self._when.get(origin),
-            asked=last[0] if last else None,
+            asked=asked.get((name, secondary.host, secondary.key or "")),
         )
+
+    def _behind(self, origin: Name, serial: int | None) -> Behind:
+        _, journal = self.zones[origin]
+        steps = None if serial is None else journal.since(serial)
+        if steps is None:
+            return None, None
+        missing = [step for step in steps if origin in step.parts]
+        return len(missing), time.monotonic() - missing[0].at if missing else 0.0
 
     def _latest(self, origin: Name) -> int:
         """The serial at which the records of a zone last changed."""
@@ -214,6 +225,11 @@ class _Loops:
         if is_ahead(serial, self.zones[origin][0].serial):
             log.warning("%s has serial %d, ahead of ours: going on from there", self.peer.secondary, serial)
             self._ahead((serial + 1) & 0xFFFFFFFF)
+
+
+def _tell_end(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.error("%s ended", task.get_name(), exc_info=error)
 
 
 def notification(zone: Zone, origin: Name) -> bytes:

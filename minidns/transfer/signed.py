@@ -81,7 +81,7 @@ class Signed:
         question = wire.parse(signature.packet)
         signed = self._keys.answer(reply, signature)
         size = wire.UDP_SIZE if question.edns else wire.PLAIN_SIZE
-        if channel.limit == wire.UDP_SIZE and len(signed) > size:
+        if channel.transport == "udp" and len(signed) > size:
             bare = wire.error(signature.packet, reply[3] & 15, question)
             signed = self._keys.answer(bare[:2] + bytes((bare[2] | _TC,)) + bare[3:], signature)
         return signed

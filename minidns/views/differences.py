@@ -29,6 +29,15 @@ class Record(NamedTuple):
 _Key = tuple[int, bytes]
 
 
+class _Swap(NamedTuple):
+    """What a change did at a name: the parts that it left alone, those that it took and those that it gave."""
+
+    name: Name
+    others: list[Part]
+    taken: list[Part]
+    given: list[Part]
+
+
 def differences(zone: Zone, touches: Iterable[Touch]) -> tuple[list[Record], list[Record]]:
     """(added, removed) by a change that was just applied to `zone`; SOA records, which change always, left out.
 
@@ -36,8 +45,13 @@ def differences(zone: Zone, touches: Iterable[Touch]) -> tuple[list[Record], lis
     """
     added: list[Record] = []
     removed: list[Record] = []
-    for name, parts, change in _balances(zone, touches):
-        _compare(name, parts, change, added, removed)
+    for swap in _swaps(zone, touches):
+        won, lost = _compared(swap)
+        ports = sum(type_ == records.SRV for type_, _ in won), sum(type_ == records.SRV for type_, _ in lost)
+        total = len(schema.services((*swap.others, *swap.given), swap.name)) if any(ports) else 0
+        now, before = (schema.weight(count) if count else 0 for count in (total, total - ports[0] + ports[1]))
+        added.extend(_record(swap.name, key, now) for key in won)
+        removed.extend(_record(swap.name, key, before) for key in lost)
     return added, removed
 
 
@@ -46,41 +60,68 @@ def exact(zone: Zone, touches: Iterable[Touch]) -> tuple[list[Record], list[Reco
     is removed taken away, gives the zone as it is, but for its SOA records."""
     added: list[Record] = []
     removed: list[Record] = []
-    for name, parts, change in _balances(zone, touches):
-        first_added, first_removed = len(added), len(removed)
-        _compare(name, parts, change, added, removed)
-        if not any(isinstance(part, Hosts) and part.ports for part in change):
-            continue
-        now, before = _weight(parts, name), _weight(_before(parts, change), name)
-        added[first_added:] = [_weighed(record, now) for record in added[first_added:]]
-        removed[first_removed:] = [_weighed(record, before) for record in removed[first_removed:]]
+    for swap in _swaps(zone, touches):
+        name = swap.name
+        won, lost = _compared(swap)
+        now = before = 0
+        if any(isinstance(part, Hosts) and part.ports for part in (*swap.taken, *swap.given)):
+            now, before = (_weight((*some, *swap.others), name) for some in (swap.given, swap.taken))
+        added.extend(_record(name, key, now) for key in won)
+        removed.extend(_record(name, key, before) for key in lost)
         if now and before and now != before:
-            new = {record.rdata for record in added[first_added:]}
-            for port, target in schema.services(parts, name):
-                if (rdata := records.srv(now, port, target)) not in new:
-                    added.append(Record(name, records.SRV, rdata))
-                    removed.append(Record(name, records.SRV, records.srv(before, port, target)))
+            new = {data for type_, data in won if type_ == records.SRV}
+            for service in schema.services((*swap.others, *swap.given), name):
+                data = records.srv(0, *service)[4:]
+                if data not in new:
+                    added.append(_record(name, (records.SRV, data), now))
+                    removed.append(_record(name, (records.SRV, data), before))
     return added, removed
 
 
-def _balances(zone: Zone, touches: Iterable[Touch]) -> Iterator[tuple[Name, tuple[Part, ...], Counter[Part]]]:
-    """Each name that was touched, its parts as they are, and how many of each it got or, below zero, lost."""
+def _swaps(zone: Zone, touches: Iterable[Touch]) -> Iterator[_Swap]:
     balance: defaultdict[Name, Counter[Part]] = defaultdict(Counter)
     for touch in touches:
         balance[touch.name].update(touch.given)
         balance[touch.name].subtract(touch.taken)
     for name, change in balance.items():
+        given = [part for part, count in change.items() for _ in range(count)]
+        taken = [part for part, count in change.items() for _ in range(-count)]
         node = zone.nodes.get(name)
-        yield name, node.parts if node else (), change
+        others, left = [], list(given)
+        for part in node.parts if node else ():
+            # Few have changed of maybe many: comparing them is cheaper than a hash of each, with all its addresses.
+            if part in left:
+                left.remove(part)
+            else:
+                others.append(part)
+        yield _Swap(name, others, taken, given)
 
 
-def _before(parts: tuple[Part, ...], change: Counter[Part]) -> Iterator[Part]:
-    """The parts of a name before the change."""
-    yield from (part for part, count in change.items() if count < 0)
-    for part in parts:
-        given = change[part]
-        if given <= 0 or parts.count(part) > given:
-            yield part
+def _compared(swap: _Swap) -> tuple[list[_Key], list[_Key]]:
+    """The keys of records that came, and of those that went."""
+    given, taken = _narrowed(swap.given, swap.taken)
+    others = list(_related(swap.others, (*given, *taken)))
+    new, old = _keys((*others, *given), swap.name), _keys((*others, *taken), swap.name)
+    return [key for key in new if key not in old], [key for key in old if key not in new]
+
+
+def _narrowed(given: list[Part], taken: list[Part]) -> tuple[list[Part], list[Part]]:
+    """The parts without what a slice's part that went shares with the one that came: of 100 endpoints one differs."""
+    if len(given) != 1 or len(taken) != 1:
+        return given, taken
+    came, went = given[0], taken[0]
+    if not (isinstance(came, Hosts) and isinstance(went, Hosts) and came.targets and went.targets):
+        return given, taken
+    if came.ports != went.ports:
+        return given, taken
+    addresses, targets = set(came.addresses) & set(went.addresses), set(came.targets) & set(went.targets)
+
+    def less(part: Hosts) -> list[Part]:
+        left = [target for target in part.targets if target not in targets]
+        found: list[Part] = [Hosts(tuple([one for one in part.addresses if one not in addresses]))]
+        return [*found, Hosts((), part.ports, tuple(left))] if left else found
+
+    return less(came), less(went)
 
 
 def _weight(parts: Iterable[Part], name: Name) -> int:
@@ -94,37 +135,17 @@ def _weight(parts: Iterable[Part], name: Name) -> int:
     return schema.weight(len(services)) if services else 0
 
 
-def _weighed(record: Record, weight: int) -> Record:
-    if record.type != records.SRV:
-        return record
-    port = int.from_bytes(record.rdata[4:6], "big")
-    return record._replace(rdata=records.srv(weight, port, record.rdata[6:]))
-
-
-def _compare(
-    name: Name, parts: tuple[Part, ...], change: Counter[Part], added: list[Record], removed: list[Record]
-) -> None:
-    now = Counter(_related(parts, change))
-    before = now.copy()
-    before.subtract(change)
-    new, old = _keys(now.elements(), name), _keys(before.elements(), name)
-    won, lost = [key for key in new if key not in old], [key for key in old if key not in new]
-    ports = sum(type_ == records.SRV for type_, _ in won), sum(type_ == records.SRV for type_, _ in lost)
-    total = len(schema.services(parts, name)) if any(ports) else 0
-    added.extend(_record(name, key, total) for key in won)
-    removed.extend(_record(name, key, total - ports[0] + ports[1]) for key in lost)
-
-
-def _related(parts: tuple[Part, ...], change: Counter[Part]) -> Iterator[Part]:
+def _related(parts: Iterable[Part], changed: Iterable[Part]) -> Iterator[Part]:
     """The parts that can give the same records as those that changed: a name has many, a change is about few."""
-    hosts = [part for part in change if isinstance(part, Hosts)]
+    hosts = [part for part in changed if isinstance(part, Hosts)]
     addresses = {address for part in hosts for address in part.addresses}
     targets = {target for part in hosts for target in part.targets}
     for part in parts:
-        if (
-            not (isinstance(part, Hosts) and part.targets)
-            or part in change
-            or not (addresses.isdisjoint(part.addresses) and targets.isdisjoint(part.targets))
+        if not (
+            isinstance(part, Hosts)
+            and part.targets
+            and addresses.isdisjoint(part.addresses)
+            and targets.isdisjoint(part.targets)
         ):
             yield part
 
@@ -142,8 +163,8 @@ def _keys(parts: Iterable[Part], name: Name) -> dict[_Key, None]:
     return found
 
 
-def _record(name: Name, key: _Key, services: int) -> Record:
+def _record(name: Name, key: _Key, weight: int) -> Record:
     type_, data = key
     if type_ == records.SRV:
-        data = records.srv(schema.weight(services), int.from_bytes(data[:2], "big"), data[2:])
+        data = records.srv(weight, int.from_bytes(data[:2], "big"), data[2:])
     return Record(name, type_, data)

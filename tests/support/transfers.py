@@ -79,7 +79,7 @@ class Secondary:
 
     def __init__(self, front: BlockFront, origin: str) -> None:
         self._front = front
-        self._origin = origin
+        self.origin = origin
         self.lines: Lines = set()
         self.serial: int | None = None
         self.incremental = 0
@@ -87,7 +87,7 @@ class Secondary:
     def transfer(self) -> None:
         """Ask for what is new, and apply it as RFC 1995, 4 and RFC 5936 have it: nothing removed that is not there,
         nothing added that is."""
-        query = question(self._origin, self.serial)
+        query = question(self.origin, self.serial)
         found = rows(asked(self._front, query.to_wire()))
         (first, soa), (last, _) = found[0], found[-1]
         assert first == last

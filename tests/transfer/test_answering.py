@@ -191,6 +191,16 @@ def test_an_incremental_question_without_its_serial_is_malformed() -> None:
     assert rcode(reply) == "FORMERR"
 
 
+def test_when_a_secondary_that_was_named_last_asked() -> None:
+    front = front_of(site(COREFILE.replace("127.0.0.1", "127.0.0.1 *")))
+    asked(front, question("cluster.local.").to_wire(), client="192.0.2.9")
+    asked(front, question("in-addr.arpa.").to_wire())
+    asked(front, question("ip6.arpa.", 1).to_wire(), transport="udp")
+    assert front.transfers is not None
+    assert sorted(front.transfers.asked) == [("in-addr.arpa.", "127.0.0.1", ""), ("ip6.arpa.", "127.0.0.1", "")]
+    assert front.transfers.counts == {"axfr": 2, "current": 1}
+
+
 def test_the_second_zone_of_a_block() -> None:
     made = site(COREFILE.replace("cluster.local", "cluster.local other.example"))
     made.publish([Upserted(SHOP)])

@@ -140,7 +140,7 @@ async def test_who_asked_in_vain_is_told_again() -> None:
         (first, *_) = await notifier.standings({}, fresh=True)
         assert (first.serial, first.changes, first.seconds) == (0, None, None)
         peer.serial = found.serial
-        (first, *_) = await notifier.standings({("cluster.local.", "127.0.0.1", ""): (5.0, 1)}, fresh=True)
+        (first, *_) = await notifier.standings({("cluster.local.", "127.0.0.1", ""): 5.0}, fresh=True)
         assert (first.zone, first.changes, first.seconds, first.asked) == ("cluster.local.", 0, 0.0, 5.0)
         change(found, notifier, 1)
         (first, _, third) = await notifier.standings({})
