@@ -4,8 +4,9 @@ const KEPT = 300;
 const PATIENCE = 2000;
 
 /** Follow a stream: `on` has a function for each name of an event, and is told `open` and `closed`. Call what is
- * returned to end that. */
-export function stream(path, on) {
+ * returned to end that. Without `background` a page that nobody sees does not follow: a browser has six connections to a
+ * server, for all of its tabs. */
+export function stream(path, on, { background = false } = {}) {
   let source = null;
   let timer = 0;
   const open = () => {
@@ -21,10 +22,19 @@ export function stream(path, on) {
       if (name !== "open" && name !== "closed") source.addEventListener(name, (event) => call(JSON.parse(event.data)));
     }
   };
-  open();
-  return () => {
+  const close = () => {
     clearTimeout(timer);
     source.close();
+  };
+  const seen = () => {
+    close();
+    if (document.visibilityState === "visible") open();
+  };
+  open();
+  if (!background) document.addEventListener("visibilitychange", seen);
+  return () => {
+    document.removeEventListener("visibilitychange", seen);
+    close();
   };
 }
 
@@ -40,7 +50,7 @@ class Live extends EventTarget {
       closed: () => this.#is(false),
       message: (event) => this.#take(event),
       lost: () => this.dispatchEvent(new CustomEvent("gap")),
-    });
+    }, { background: true });
   }
 
   #is(connected) {

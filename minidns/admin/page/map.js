@@ -76,6 +76,7 @@ class MapView {
     try {
       if (search) return this.#showFound(search, await get("map", { search }));
       const page = await get("map");
+      if (this.search.value.trim()) return;
       if (first && page.services <= OPEN_AT_ONCE) {
         for (const one of page.namespaces) if (shapes(one)) this.#open.add(one.namespace);
       }
