@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from minidns import __version__, explain
-from minidns.cli import bench, following, secondaries, top, verbs
+from minidns.cli import bench, following, lint, secondaries, top, verbs
 from minidns.cli import commands as commands_
 from minidns.cli.offline import OfflineError
+from minidns.cli.pod import command as pod
 from minidns.cli.repeats import Repeats
 from minidns.config import corefile, settings
 from minidns.config.plugins.cache import Cache
@@ -41,6 +43,8 @@ from minidns.source.manifests.source import ManifestError
 #: Where `serve` listens unless it is told otherwise: a port that needs no privileges, on this machine only.
 LISTEN = "localhost:1053"
 ADMIN = str(settings.ADMIN)
+
+_LEVELS = ("debug", "info", "warning", "error")
 
 _EXAMPLES = """\
 on the pods of manifests: scale, delete, rollout restart, unready, ready, reset
@@ -109,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (why, changes):
         command.add_argument("--json", action="store_true", help="for programs")
         command.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"of a running server ({ADMIN})")
-        _add_source(command)
+        _add_source(command, filled=command is why)
         _add_zone(command)
     asked = _command(commands, "queries", following.queries_command, "print queries as they are answered, and why so")
     asked.add_argument("--json", action="store_true", help="for programs")
@@ -132,6 +136,8 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_commands(partial(_command, commands, listed=False), ADMIN)
     bench_ = _command(commands, "bench", bench.run, "measure a server with the names of its zone, by dnsperf")
     bench.add_arguments(bench_)
+    pod.add_arguments(_command(commands, "pod", pod.run, "run a command that resolves names as in a pod"), LISTEN)
+    lint.add_arguments(_command(commands, "lint", lint.run, "say what is wrong with manifests, or hardly meant"))
     check = _command(commands, "check", _check, "say what a Corefile means, or what is wrong with it")
     check.add_argument("file", type=Path)
     return parser
@@ -148,14 +154,20 @@ def _command(
     described = partial(commands.add_parser, name, description=text[0].upper() + text[1:] + ".")
     parser = described(help=text) if listed else described()
     parser.set_defaults(run=run)
-    default = "info" if run is _serve else "warning"
-    parser.add_argument("--log", default=default, choices=("debug", "info", "warning", "error"), help="what to log")
+    # What is hardly meant in manifests is a warning: `lint` is asked for it, the other commands are not.
+    default = "info" if run is _serve else "error"
+    parser.add_argument("--log", default=default, metavar="LEVEL", choices=_LEVELS, help=f"log {', '.join(_LEVELS)}")
     return parser
 
 
-def _add_source(parser: argparse.ArgumentParser) -> None:
+def _add_source(parser: argparse.ArgumentParser, *, filled: bool = True) -> None:
+    """filled: --namespace is that of objects without one; `watch` has another meaning for it."""
     group = parser.add_argument_group("where objects come from (else: the cluster around, or the usual kubeconfig)")
-    group.add_argument("--manifests", type=Path, metavar="PATH", help="a folder of YAML, or one file")
+    group.add_argument("--manifests", type=Path, metavar="PATH", help="a folder of YAML, or one file; - reads input")
+    if filled:
+        group.add_argument(
+            "--namespace", dest="into", metavar="NAME", help="for manifests: of objects that name none (default)"
+        )
     group.add_argument("--kubeconfig", type=Path, metavar="FILE")
     group.add_argument("--context", metavar="NAME", help="of the kubeconfig")
     group.add_argument(
@@ -246,7 +258,8 @@ def _source(arguments: argparse.Namespace) -> Manifests | Cluster:
         return Cluster(kubeconfig=arguments.kubeconfig, context=arguments.context)
     if arguments.kubeconfig is not None:
         raise UsageError("--manifests and --kubeconfig both name a source: keep one of them")
-    given = {
+    given: dict[str, Any] = {
+        "namespace": getattr(arguments, "into", None),
         "service_cidrs": arguments.service_cidr and tuple(map(network, arguments.service_cidr)),
         "pod_cidrs": arguments.pod_cidr and tuple(map(network, arguments.pod_cidr)),
     }

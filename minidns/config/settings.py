@@ -41,13 +41,15 @@ DNS, HEALTH, READY, METRICS = Listen("", 53), Listen("", 8080), Listen("", 8181)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifests:
-    """Objects from a folder of YAML (or one file), with the part of a cluster played by minidns.
+    """Objects from a folder of YAML (or one file; "-" is standard input), the part of a cluster played by minidns.
 
+    `namespace`: of objects that name none.
     Each CIDR list has at most one network per address family; without one, Services or pods have no address
     of it.
     """
 
     path: Path
+    namespace: str = "default"
     service_cidrs: tuple[Network, ...] = (network("10.96.0.0/16"), network("fd00:10:96::/112"))
     pod_cidrs: tuple[Network, ...] = (network("10.244.0.0/16"), network("fd00:10:244::/64"))
 

@@ -49,12 +49,12 @@ class Source(Protocol):
 
 class _Folder:
     def __init__(self, options: Manifests) -> None:
-        self._source = ManifestSource(options.path, options.service_cidrs, options.pod_cidrs)
+        self._source = ManifestSource(options.path, options.service_cidrs, options.pod_cidrs, options.namespace)
         self.initial: Sequence[Change] = self._source.load()
         self.stale = False
         self.synced = asyncio.Event()
         self.synced.set()
-        self.origin = f"manifests in {options.path}"
+        self.origin = "manifests from standard input" if str(options.path) == "-" else f"manifests in {options.path}"
         self.stage: Stage | None = self._source.stage
         self.timing = Timing()
 

@@ -18,6 +18,7 @@ except ImportError:
 from minidns.source.manifests.objects import Namespace, Object, Service
 from minidns.source.manifests.pods import CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet
 from minidns.source.manifests.slices import Endpoints, EndpointSlice, WrittenSlice
+from minidns.source.manifests.strict import Path, unknown_fields
 
 _DEEPEST = 100
 
@@ -75,11 +76,17 @@ class Problem(NamedTuple):
 
 
 class Content(msgspec.Struct, frozen=True):
-    """What a file holds. `skipped` counts the objects of kinds that make no names."""
+    """What a file holds.
+
+    problems: what could not be read. warnings: what was, and is hardly meant. skipped: counts the objects of kinds that
+    make no names. lines: where each object begins, 0 when unknown.
+    """
 
     objects: dict[ObjectKey, Written]
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
     skipped: Counter[str]
+    lines: dict[ObjectKey, int]
 
 
 class _Item(NamedTuple):
@@ -90,11 +97,16 @@ class _Item(NamedTuple):
     label: str
 
 
-def parse(text: bytes, *, json: bool = False) -> Content:
-    """Every object in a file, in YAML (any number of documents) or JSON. Never raises: see `Content.problems`."""
+def parse(text: bytes, *, json: bool = False, namespace: str = "default") -> Content:
+    """Every object in a file, in YAML (any number of documents) or JSON. Never raises: see `Content.problems`.
+
+    namespace: of objects that name none.
+    """
     objects: dict[ObjectKey, Written] = {}
     problems: list[Problem] = []
+    warnings: list[Problem] = []
     skipped: Counter[str] = Counter()
+    lines: dict[ObjectKey, int] = {}
     items = _json_items(text) if json else _yaml_items(text)
     while True:
         try:
@@ -104,7 +116,7 @@ def parse(text: bytes, *, json: bool = False) -> Content:
         except Exception as error:  # beside its own errors PyYAML raises many others, such as KeyError for "!!bool x"
             problems.append(_syntax(error, "JSON" if json else "YAML"))
             break
-        found = _object(item)
+        found = _object(item, namespace)
         if isinstance(found, Problem):
             problems.append(found)
         elif isinstance(found, str):
@@ -112,12 +124,11 @@ def parse(text: bytes, *, json: bool = False) -> Content:
         else:
             key = type(found).__name__, found.namespace, found.name
             if key in objects:
-                kind, namespace, name = key
-                again = f"{item.label}: {kind} {namespace}/{name} is in this file before: the first one counts"
-                problems.append(Problem(_line(item.node, ""), again))
-            else:
-                objects[key] = found
-    return Content(objects, tuple(problems), skipped)
+                again = f"{key[0]} {key[1]}/{key[2]} is in this file before: this one counts, as with kubectl apply"
+                warnings.append(Problem(_line(item.node, ""), f"{item.label}: {again}"))
+            objects[key], lines[key] = found, _line(item.node, "")
+            warnings += _unknown(item, *key)
+    return Content(objects, tuple(problems), tuple(warnings), skipped, lines)
 
 
 def _json_items(text: bytes) -> Iterator[_Item]:
@@ -151,7 +162,13 @@ def _items(value: Any, node: yaml.Node | None, label: str) -> Iterator[_Item]:
         yield from _items(inner, _descend(node, ["items", number]), f"{label}, items[{number}]")
 
 
-def _object(item: _Item) -> Written | Problem | str:
+def _unknown(item: _Item, kind: str, namespace: str, name: str) -> Iterator[Problem]:
+    """Fields that the API does not know."""
+    for field in unknown_fields(item.value, kind):
+        yield Problem(_key_line(item.node, field.path), f"{item.label} ({kind} {namespace}/{name}): {field}")
+
+
+def _object(item: _Item, namespace: str) -> Written | Problem | str:
     """The object, or what is wrong with it, or its kind when that makes no names."""
     value, node, label = item
     if not isinstance(value, dict):
@@ -162,6 +179,8 @@ def _object(item: _Item) -> Written | Problem | str:
     wanted = _KINDS.get((version.rpartition("/")[0], kind))
     if wanted is None:
         return f"{kind} ({version})"
+    if namespace != "default":
+        value = _placed(value, namespace)
     try:
         return _convert(value, wanted)
     except msgspec.ValidationError as error:
@@ -171,6 +190,14 @@ def _object(item: _Item) -> Written | Problem | str:
             text += " (write it in quotes)"
         where = f"{label} ({_called(kind, value)}){path and ': '}{path}"
         return Problem(_line(node, path), f"{where}: {text[:1].lower()}{text[1:]}")
+
+
+def _placed(value: dict[str, Any], namespace: str) -> dict[str, Any]:
+    """The object in that namespace, unless it names one."""
+    meta = value.get("metadata")
+    if not isinstance(meta, dict) or meta.get("namespace"):
+        return value
+    return {**value, "metadata": {**meta, "namespace": namespace}}
 
 
 def _convert(value: dict[str, Any], wanted: type[Object]) -> Written:
@@ -206,6 +233,15 @@ def _line(node: yaml.Node | None, path: str) -> int:
     steps = [int(number) if number else name for name, number in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path)]
     found = _descend(node, steps)
     return found.start_mark.line + 1 if found else 0
+
+
+def _key_line(node: yaml.Node | None, path: Path) -> int:
+    """The line of the name of a field."""
+    *parents, last = path
+    inside = _descend(node, parents)
+    if isinstance(inside, yaml.MappingNode):
+        return next((key.start_mark.line + 1 for key, _ in inside.value if key.value == last), 0)
+    return 0
 
 
 def _descend(node: yaml.Node | None, steps: list[str | int]) -> yaml.Node | None:

@@ -37,7 +37,7 @@ class Folder:
         """Every file, by its path below the folder, sorted. OSError when the folder or a subfolder is not readable."""
         about = os.stat(self.path)
         if not stat.S_ISDIR(about.st_mode):
-            return {self.path.name: _signature(about)}
+            return {self.path.name: signature(about)}
         found: dict[str, Signature] = {}
         folders, seen = [""], set()
         while folders:
@@ -56,7 +56,7 @@ class Folder:
                         seen.add((about.st_dev, about.st_ino))
                         folders.append(name)
                 elif entry.endswith(SUFFIXES) and stat.S_ISREG(about.st_mode):
-                    found[name] = _signature(about)
+                    found[name] = signature(about)
         return dict(sorted(found.items()))
 
     def read(self, name: str) -> bytes:
@@ -126,5 +126,6 @@ def _below(folder: Path, paths: Iterable[str]) -> set[str]:
     return {os.path.relpath(path, folder) for path in paths}
 
 
-def _signature(about: os.stat_result) -> Signature:
+def signature(about: os.stat_result) -> Signature:
+    """What tells a file's content from another, as far as its status does."""
     return about.st_ctime_ns, about.st_size, about.st_ino, about.st_dev

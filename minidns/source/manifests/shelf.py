@@ -1,4 +1,4 @@
-"""The objects of all files together, by namespace. An object that several files hold is taken from the first."""
+"""The objects of all files together, by namespace. An object that several files hold is taken from the last."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Shelf:
             del holders[file]
         space = self._spaces.setdefault(key[1], {})
         if holders:
-            space[key] = holders[min(holders)]
+            space[key] = holders[max(holders)]
         else:
             del self._holders[key], space[key]
         if len(holders) > 1:
@@ -56,13 +56,19 @@ class Shelf:
         else:
             self._clashes.discard(key)
 
+    def holder(self, key: ObjectKey) -> str:
+        """The file whose object counts."""
+        return max(self._holders[key])
+
     def clashes(self) -> list[str]:
         """Objects that several files hold, a line each."""
         lines = []
         for key in sorted(self._clashes):
             kind, namespace, name = key
             files = sorted(self._holders[key])
-            lines.append(f"{kind} {namespace}/{name} is in {' and in '.join(files)}: the one in {files[0]} counts")
+            where = " and in ".join(files)
+            where = " and in ".join(files)
+            lines.append(f"{kind} {namespace}/{name} is in {where}: {files[-1]} counts, as with kubectl apply")
         return lines
 
     def written(self, namespace: str) -> Sequence[Written]:

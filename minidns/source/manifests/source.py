@@ -18,8 +18,10 @@ from minidns.source.manifests.controllers.manager import Controllers
 from minidns.source.manifests.controllers.play import Play
 from minidns.source.manifests.controllers.space import ORDER, Edit
 from minidns.source.manifests.files import Written, parse
-from minidns.source.manifests.folder import MOMENT, Folder, Signature
+from minidns.source.manifests.folder import MOMENT, Signature
 from minidns.source.manifests.log import changes, describe, log_some
+from minidns.source.manifests.places import Kustomization, is_kustomization, not_built, open_folder
+from minidns.source.manifests.report import Report
 from minidns.source.manifests.shelf import Shelf
 from minidns.source.manifests.stage import Publish, Stage
 
@@ -34,10 +36,18 @@ class ManifestSource:
     """Objects from `path` and the cluster that minidns plays for them. Call `load` once, then `run`.
 
     Each CIDR list has at most one network per address family; the first is the default family of Services.
+    namespace: of objects that name none.
     """
 
-    def __init__(self, path: Path, service_cidrs: tuple[Network, ...], pod_cidrs: tuple[Network, ...]) -> None:
-        self._folder = Folder(path)
+    def __init__(
+        self,
+        path: Path,
+        service_cidrs: tuple[Network, ...],
+        pod_cidrs: tuple[Network, ...],
+        namespace: str = "default",
+    ) -> None:
+        self._folder = open_folder(path)
+        self._namespace = namespace
         self._cluster = Controllers(service_cidrs, pod_cidrs)
         self.stage = Stage(Play(self._cluster))
         self._shelf = Shelf()
@@ -45,7 +55,7 @@ class ManifestSource:
         # Emptied or missing since the last look: an editor may be about to write them.
         self._doubtful: set[str] = set()
         self._complaint = ""
-        self._problems: set[str] = set()
+        self._report = Report(self._shelf, self._cluster)
         self._skipped: set[str] = set()
 
     def load(self) -> list[model.Change]:
@@ -60,7 +70,7 @@ class ManifestSource:
             raise ManifestError(f"{path}: {error.strerror}: --manifests needs a folder of YAML, or a file") from None
         touched = self._read(found)
         if found and not self._shelf.files:
-            raise ManifestError(f"{path}: no file in it can be read")
+            raise ManifestError(f"{path}: no file in it can be read: {self.complaints()[0]}")
         self._update(touched | {"default"})  # which exists even when nothing is written
         told = (f"{file}: {describe(each, self._cluster)}" for file, each in self._everything())
         log_some(logging.INFO, told, sum(map(len, self._shelf.files.values())))
@@ -68,6 +78,10 @@ class ManifestSource:
         sizes = ", ".join(f"{len(objects)} {kind.__name__}s" for kind, objects in kinds.items())
         log.info("%s: %d files make %s", path, len(found), sizes)
         return [model.Replaced(kind, objects) for kind, objects in kinds.items()]
+
+    def complaints(self) -> list[str]:
+        """Everything there is to say against the manifests, a line each, after `load`."""
+        return self._report.everything()
 
     async def run(self, publish: Publish) -> None:
         """Publish what each edit and each step of a verb changes, all of it at once, until cancelled."""
@@ -101,7 +115,7 @@ class ManifestSource:
         before, self._doubtful = self._doubtful, set()
         gone = self._shelf.files.keys() - found.keys()
         self._doubtful |= gone - before
-        touched = {space for name in gone & before for space in self._shelf.remove(name)}
+        touched = {space for name in gone & before for space in self._remove(name)}
         news = {name: s for name, s in found.items() if name in suspects or self._signatures.get(name) != s}
         touched |= self._read(news, before)
         self._signatures = {name: s for name, s in self._signatures.items() if name in found}
@@ -111,30 +125,41 @@ class ManifestSource:
         log_some(logging.INFO, (f"{what} changed: {line}" for line in changes(edits)))
         return edits
 
+    def _remove(self, name: str) -> set[str]:
+        self._report.gone(name)
+        return self._shelf.remove(name)
+
     def _read(self, files: dict[str, Signature], believed: set[str] | frozenset[str] = frozenset()) -> set[str]:
         """Read these files; the namespaces that this touches. `believed` are those that may be empty."""
         touched: set[str] = set()
-        problems: list[str] = []
+        errors: list[str] = []
+        warnings: list[str] = []
         skipped: Counter[str] = Counter()
         for name, signature in files.items():
+            if is_kustomization(name) and not isinstance(self._folder, Kustomization):
+                self._signatures[name] = signature
+                warnings.append(self._report.unread(name, not_built(name)))
+                continue
             try:
                 text = self._folder.read(name)
             except OSError as error:
                 self._signatures[name] = signature
-                problems.append(f"{name}: cannot be read: {error.strerror}")
+                errors.append(self._report.unread(name, f"cannot be read: {error.strerror}"))
                 continue
             before = self._shelf.files.get(name)
             if before and not text.strip() and name not in believed:
                 self._doubtful.add(name)
                 continue
             self._signatures[name] = signature
-            content = parse(text, json=name.endswith(".json"))
+            content = parse(text, json=name.endswith(".json"), namespace=self._namespace)
             keeps = ": the file's last good state stays" if content.problems and before else ""
-            problems += (f"{name}{f':{line}' if line else ''}: {text}{keeps}" for line, text in content.problems)
+            for lines, new in zip((errors, warnings), self._report.read(name, content, keeps), strict=True):
+                lines += new
             skipped += content.skipped
             if not content.problems or not before:
                 touched |= self._shelf.put(name, content.objects)
-        log_some(logging.ERROR, problems)
+        log_some(logging.ERROR, errors)
+        log_some(logging.WARNING, warnings)
         self._log_skipped(skipped)
         return touched
 
@@ -142,9 +167,7 @@ class ManifestSource:
         edits = self._cluster.update({space: self._shelf.written(space) for space in touched}) if touched else []
         # A file that was moved is in two places until the old one is believed to be gone.
         if not self._doubtful:
-            problems = [*self._shelf.clashes(), *self._cluster.problems()]
-            log_some(logging.ERROR, [problem for problem in problems if problem not in self._problems])
-            self._problems = set(problems)
+            self._report.update(touched)
         return edits
 
     def _everything(self) -> Iterator[tuple[str, Written]]:

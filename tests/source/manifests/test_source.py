@@ -276,21 +276,23 @@ def test_a_first_read_takes_what_is_right_in_a_wrong_file(tmp_path: Path, caplog
     assert [message for message in caplog.messages if message.startswith("a.yaml:")] != []
 
 
-def test_an_object_in_two_files_counts_in_the_first(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_object_in_two_files_counts_in_the_last(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "b.yaml").write_text(service("web", "type: ExternalName, externalName: b.example.com"))
     (tmp_path / "a.yaml").write_text(service("web", "type: ExternalName, externalName: a.example.com"))
     web = Follower(tmp_path).state[Service, ("default", "web")]
     assert isinstance(web, Service)
-    assert web.external_name == "a.example.com"
-    assert "Service default/web is in a.yaml and in b.yaml: the one in a.yaml counts" in caplog.messages
+    assert web.external_name == "b.example.com"
+    told = "Service default/web is in a.yaml and in b.yaml: b.yaml counts, as with kubectl apply"
+    assert told in caplog.messages
 
 
-def test_an_object_twice_in_a_file_counts_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "a.yaml").write_text(headless("web") + service("web"))
+def test_of_an_object_twice_in_a_file_the_later_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.yaml").write_text(service("web") + headless("web"))
     web = Follower(tmp_path).state[Service, ("default", "web")]
     assert isinstance(web, Service)
     assert web.headless
-    assert "a.yaml:7: document 2: Service default/web is in this file before: the first one counts" in caplog.messages
+    told = "a.yaml:7: document 2: Service default/web is in this file before: this one counts, as with kubectl apply"
+    assert told in caplog.messages
 
 
 # Logs
@@ -335,7 +337,7 @@ def test_a_line_for_each_object(tmp_path: Path, caplog: pytest.LogCaptureFixture
 
 def test_a_big_folder_has_a_short_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    (tmp_path / "a.yaml").write_text("".join(service(f"s{number}") for number in range(500)))
+    (tmp_path / "a.yaml").write_text("".join(service(f"s{number}", "ports: [{port: 80}]") for number in range(500)))
     Follower(tmp_path)
     assert len(caplog.messages) == 32
     assert caplog.messages[30] == "... and 470 more"
@@ -450,7 +452,7 @@ async def test_files_come_go_and_move(tmp_path: Path, caplog: pytest.LogCaptureF
         await follower.until(lambda: "d" in follower.services())
         assert {type(change) for batch in follower.batches[before:] for change in batch} == {Upserted}
         assert [m for m in caplog.messages if " is in " in m] == [
-            "Service default/shared is in a.yaml and in b.yaml: the one in a.yaml counts"
+            "Service default/shared is in a.yaml and in b.yaml: b.yaml counts, as with kubectl apply"
         ]
         shutil.rmtree(tmp_path / "renamed")
         await follower.until(lambda: follower.services() == {"shared", "d"})

@@ -72,7 +72,8 @@ class Play:
     @property
     def under_way(self) -> int:
         """How often `advance` will take a step."""
-        return max((len(scene.steps) for scene in self._scenes.values()), default=0)
+        # A list: another thread may begin a verb meanwhile.
+        return max((len(scene.steps) for scene in list(self._scenes.values())), default=0)
 
     def do(self, verb: Verb) -> Moved:
         """Begin with the first step. A verb that is under way on the same workload is brought to its end before.

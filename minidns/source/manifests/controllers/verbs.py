@@ -10,8 +10,6 @@ from typing import Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
-from minidns.source.manifests.pods import Replicas
-
 #: By kubectl's names and short names, the kind.
 KINDS = {
     "statefulset": "StatefulSet", "sts": "StatefulSet", "deployment": "Deployment", "deploy": "Deployment",
@@ -20,6 +18,9 @@ KINDS = {
 }  # fmt: skip
 #: kubectl prints the API group with these.
 _GROUPS = {"StatefulSet": "apps", "Deployment": "apps", "ReplicaSet": "apps", "DaemonSet": "apps"}
+
+#: Every step works through a namespace; a manifest may say more.
+MOST_REPLICAS = 10_000
 
 
 class VerbError(ValueError):
@@ -40,7 +41,7 @@ class _Verb(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
 class Scale(_Verb, frozen=True, tag="scale"):
     """Another number of pods."""
 
-    replicas: Replicas
+    replicas: Annotated[int, Meta(ge=0, le=MOST_REPLICAS)]
 
     kinds: ClassVar[tuple[str, ...]] = ("StatefulSet", "Deployment", "ReplicaSet")
 
