@@ -24,7 +24,7 @@ from minidns.core.wire import Question
 from minidns.core.zone import Zone
 from minidns.transfer import journal, serials
 from minidns.transfer.journal import Delta, Journal, Step
-from minidns.transfer.messages import Whole, messages, soa_serial
+from minidns.transfer.messages import Whole, messages, soa_serial, udp_room
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class Transfers:
                 self._kept.clear()
             self._kept[key] = kept
         reply = packet[:2] + kept
-        return current if udp and len(reply) > _udp_room(question) else reply
+        return current if udp and len(reply) > udp_room(question) else reply
 
     def _in_turns(
         self, packet: bytes, question: Question, client: Client, kind: str, whole: Iterator[Whole | None]
@@ -207,10 +207,3 @@ def _serial(packet: bytes, question: Question) -> int | None:
     if answer or not authority:
         return None
     return soa_serial(packet, wire.HEADER + len(question.raw))
-
-
-def _udp_room(question: Question) -> int:
-    """Bytes of an answer over UDP."""
-    if question.edns is None:
-        return wire.PLAIN_SIZE
-    return max(wire.PLAIN_SIZE, min(question.edns.size, wire.UDP_SIZE))

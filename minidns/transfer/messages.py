@@ -41,6 +41,13 @@ def messages(question: Question, whole: Iterable[Whole | None], size: int = SIZE
     yield _message(question, packer, count, opt)
 
 
+def udp_room(question: Question) -> int:
+    """Bytes of an answer over UDP at most."""
+    if question.edns is None:
+        return wire.PLAIN_SIZE
+    return max(wire.PLAIN_SIZE, min(question.edns.size, wire.UDP_SIZE))
+
+
 def soa_serial(message: bytes, at: int) -> int | None:
     """The serial of the SOA record that starts at `at` of a message, None when none does. Raises IndexError,
     struct.error or MalformedError."""

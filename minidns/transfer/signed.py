@@ -10,6 +10,7 @@ from minidns.config.plugins.tsig import Tsig
 from minidns.core import names, records, wire
 from minidns.core.responder import Channel, Client, Elsewhere, Forward, Resolve, Respond
 from minidns.core.wire import MalformedError, Question
+from minidns.transfer.messages import udp_room
 from minidns.transfer.tsig import Keys, Refusal, Signature, is_signed
 
 log = logging.getLogger(__name__)
@@ -80,8 +81,7 @@ class Signed:
         """The signed reply, truncated where it does not fit with its signature (RFC 8945, 5.3)."""
         question = wire.parse(signature.packet)
         signed = self._keys.answer(reply, signature)
-        size = wire.UDP_SIZE if question.edns else wire.PLAIN_SIZE
-        if channel.transport == "udp" and len(signed) > size:
+        if channel.transport == "udp" and len(signed) > udp_room(question):
             bare = wire.error(signature.packet, reply[3] & 15, question)
             signed = self._keys.answer(bare[:2] + bytes((bare[2] | _TC,)) + bare[3:], signature)
         return signed

@@ -90,12 +90,13 @@ def test_other_answers_are_signed_too(transport: str) -> None:
     assert [str(rrset[0]) for rrset in message.answer] == ["10.96.0.1"]
 
 
-def test_an_answer_that_does_not_fit_with_its_signature_is_truncated() -> None:
+@pytest.mark.parametrize("edns", [None, 520])
+def test_an_answer_that_does_not_fit_with_its_signature_is_truncated(edns: int | None) -> None:
     found = made()
     found.publish([Upserted(service("default/many", *[f"10.97.0.{n}" for n in range(1, 29)]))])
-    query = dns.message.make_query("many.default.svc.cluster.local.", "A")
+    query = dns.message.make_query("many.default.svc.cluster.local.", "A", use_edns=edns is not None, payload=edns or 0)
     (reply,) = asked(front_of(found), signed(query), transport="udp")
-    assert len(reply) <= 512
+    assert len(reply) <= (edns or 512)
     message = dns.message.from_wire(reply, keyring=query.keyring, request_mac=query.mac)
     assert message.flags & dns.flags.TC
     assert message.answer == []
