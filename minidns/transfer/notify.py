@@ -36,8 +36,9 @@ INTERVAL, RATE = 0.05, 1000
 SETTLE = 0.005
 #: Seconds until a notification that was not acknowledged is repeated: the first time, and at most.
 FIRST, LONGEST = 0.5, 60.0
-#: Seconds after an acknowledgement that a secondary is asked for its serial; then it is told again if it is behind.
-CHECK = 1.0
+#: Intervals after an acknowledgement until a secondary is asked for its serial; then it is told again if it is behind.
+#: And seconds that it gets for an answer.
+CHECK, PATIENCE = 4, 1.0
 _NOTIFY_AA, _SOA_IN = 0x2400, struct.pack("!HH", records.SOA, 1)
 
 
@@ -146,7 +147,7 @@ class _Loops:
     async def check(self) -> None:
         """Learn what it has, a while after it was told; tell it again if that is less than what it was told then: it
         has asked a process that did not know yet, or has lost the answer."""
-        wait = CHECK
+        first = wait = CHECK * self._interval
         while True:
             await self._check.wait()
             self._check.clear()
@@ -154,7 +155,7 @@ class _Loops:
             await asyncio.sleep(wait)
             await asyncio.gather(*(self._ask(one) for one in self.zones if self._has.get(one) != self._latest(one)))
             late = [origin for origin, serial in expected.items() if self._lacks(origin, serial)]
-            wait = min(2 * wait, LONGEST) if late else CHECK
+            wait = min(2 * wait, LONGEST) if late else first
             for origin in late:
                 self._told.pop(origin, None)
                 self.wake.set()
@@ -216,7 +217,7 @@ class _Loops:
 
     async def _ask(self, origin: Name) -> None:
         question = struct.pack("!5H", 0, 1, 0, 0, 0) + origin + _SOA_IN
-        reply = await self.peer.ask(question, CHECK)
+        reply = await self.peer.ask(question, PATIENCE)
         serial = None if reply is None else serial_of(reply)
         if serial is None:
             self._has.pop(origin, None)
