@@ -87,7 +87,7 @@ class App:
     def retire(self) -> float:
         """Be unhealthy from now on; for how many seconds to answer on, so that load balancers notice."""
         self.stopping = True
-        return self.config.health.lameduck if self.config.health else 0.0
+        return max((health.lameduck for health in self.config.health), default=0.0)
 
     async def reload(self) -> None:
         """Read the configuration again and answer by it. One that is wrong changes nothing and is logged."""

@@ -17,7 +17,8 @@ from minidns.core.responder import Channel, Client, Elsewhere, Exchange, Forward
 from minidns.core.why import Reason, Why, sentence
 from minidns.core.zone import Zone
 from minidns.plugins import whoami
-from minidns.plugins.chain import Chain
+from minidns.plugins.asking import Ask
+from minidns.plugins.chain import Chain, Query
 from minidns.plugins.forward.message import RA
 from minidns.plugins.log import QueryLog
 from minidns.plugins.loop import LoopProbe
@@ -74,7 +75,10 @@ class BlockFront:
         self.responders = tuple(self._responders())
         self._log = QueryLog(block.logs)
         self._zones_respond: Respond = self.responders[0].respond if len(self.responders) == 1 else self._respond
-        preceding = stages(block)
+        #: Where questions of plugins go: the top of the server that the block is part of.
+        self.top: Ask = self.ask
+        self._inner: dict[str, Channel] = {}
+        preceding = stages(block, lambda query: self.top(query))
         self._chain = chain = Chain(preceding, self._zones_respond, self._resolve) if preceding else None
         self._answers: tuple[Respond, Resolve] = (
             (guarded(chain.respond), chain.resolve) if chain else (self._zones_respond, self._resolve)
@@ -111,6 +115,13 @@ class BlockFront:
             return resolver.resolve_alias(packet, forward.alias.answer, channel.transport)
         cached = resolver.cached(packet, channel.transport)
         return cached or resolver.resolve(packet, channel.transport)
+
+    def ask(self, query: Query) -> Elsewhere:
+        """The answer to a plugin's question, over a channel of TCP that no statistics know of."""
+        family = query.channel.family
+        channel = self._inner.get(family) or self._inner.setdefault(family, self.channel("tcp", family))
+        said = self.respond(query.packet, channel)
+        return self.resolve(query.packet, said, channel, query.client) if isinstance(said, Forward) else said
 
     def channel(self, transport: str, family: str) -> Channel:
         channel = Channel(transport, family)
@@ -206,6 +217,8 @@ class Router:
         zones = [(names.from_text(zone), front) for front in fronts for zone in front.block.zones]
         self._zones = sorted(zones, key=lambda pair: -len(pair[0]))
         self._first = fronts[0]
+        for front in fronts:
+            front.top = self._ask
 
     def respond(self, packet: bytes, channel: Channel) -> bytes | Forward | None:
         try:
@@ -251,6 +264,10 @@ class Router:
     def adopt(self, channel: Channel) -> None:
         for _, front in self._zones:
             front.adopt(channel)
+
+    def _ask(self, query: Query) -> Elsewhere:
+        front = self._front(query.asked.name)
+        return front.ask(query) if front else wire.error(query.packet, records.REFUSED, query.asked)
 
     def _front(self, name: names.Name) -> BlockFront | None:
         return next((front for zone, front in self._zones if names.is_below(name, zone)), None)

@@ -34,9 +34,9 @@ def by_address(config: Config, table: Sequence[Endpoint]) -> dict[Listen, tuple[
     paths: dict[Listen, set[str]] = {}
     for listen, some in (
         (config.admin, {endpoint.path for endpoint in table}),
-        (config.health.listen if config.health else None, {"/health"}),
-        (config.ready, {"/ready"}),
-        (config.metrics, {"/metrics"}),
+        *((health.listen, {"/health"}) for health in config.health),
+        *((listen, {"/ready"}) for listen in config.ready),
+        *((listen, {"/metrics"}) for listen in config.metrics),
     ):
         if listen is not None:
             paths.setdefault(listen, set()).update(some)

@@ -14,10 +14,11 @@ from pathlib import Path
 from minidns.config.plugins.acl import Acl
 from minidns.config.plugins.cache import Cache, CacheClass
 from minidns.config.plugins.chaos import Chaos
+from minidns.config.plugins.dns64 import Dns64
 from minidns.config.plugins.forward import Forward, Policy, Upstream
 from minidns.config.plugins.hosts import Hosts
 from minidns.config.plugins.log import Log
-from minidns.config.plugins.rewrite import Rewrite
+from minidns.config.plugins.rewrite import AnyRewrite, Rewrite
 from minidns.config.plugins.template import Template
 from minidns.config.plugins.transfer import Secondary, Transfer
 from minidns.config.plugins.tsig import Tsig
@@ -164,10 +165,11 @@ class ServerBlock:
     Among blocks that share an address the one with the longest matching zone answers. Whatever order they
     were written in, a question meets the plugins in that of `minidns.config.plugins.coredns`; of `forwards` the
     first whose zone matches. Without any match the answer is REFUSED.
-    `loop`: at start, find out whether the block's upstreams lead back here. `errors`: log answers that
-    failed. `nsid`: the text that answers with the option of that name (RFC 5001). `bufsize`: the most bytes of a UDP
-    answer. `any`: questions for ANY are answered with a word about RFC 8482. `whoami`: what nobody else answers is
-    told who asks. `without_effect`: plugins that are about CoreDNS's own process.
+    `loop`: at start, find out whether the block's upstreams lead back here. `errors`: log answers that failed.
+    `nsid`: the text that answers with the option of that name (RFC 5001). `bufsize`: the most bytes of a UDP answer.
+    `any`: questions for ANY are answered with a word about RFC 8482. `minimal`: answers leave out what was not asked
+    for. `whoami`: what nobody else answers is told who asks. `without_effect`: plugins that are about CoreDNS's own
+    process.
     """
 
     zones: tuple[ZoneName, ...] = (".",)
@@ -176,7 +178,7 @@ class ServerBlock:
     forwards: tuple[Forward, ...] = ()
     cache: Cache | None = None
     hosts: Hosts | None = None
-    rewrites: tuple[Rewrite, ...] = ()
+    rewrites: tuple[AnyRewrite, ...] = ()
     logs: tuple[Log, ...] = ()
     transfers: tuple[Transfer, ...] = ()
     tsig: Tsig | None = None
@@ -184,9 +186,11 @@ class ServerBlock:
     loop: bool = False
     nsid: str | None = None
     bufsize: int | None = None
+    dns64: Dns64 | None = None
     acls: tuple[Acl, ...] = ()
     any: bool = False
     chaos: Chaos | None = None
+    minimal: bool = False
     templates: tuple[Template, ...] = ()
     whoami: bool = False
     without_effect: tuple[str, ...] = ()
@@ -209,8 +213,8 @@ class Config:
 
     `source` is None when no block has `kubernetes`. `admin` is minidns's own port (explain, state, everything
     below too);
-    `health`, `ready` and `metrics` are CoreDNS's ports. `workers`: processes that share the ports, 0 for one
-    per core.
+    `health`, `ready` and `metrics` are CoreDNS's ports, of each server block. `workers`: processes that share the
+    ports, 0 for one per core.
     `state`: a file that keeps the last synced objects for a start while the API server is away.
     `reload` is None when the file is read once.
     """
@@ -218,9 +222,9 @@ class Config:
     servers: tuple[ServerBlock, ...]
     source: Manifests | Cluster | None = None
     admin: Listen | None = None
-    health: Health | None = None
-    ready: Listen | None = None
-    metrics: Listen | None = None
+    health: tuple[Health, ...] = ()
+    ready: tuple[Listen, ...] = ()
+    metrics: tuple[Listen, ...] = ()
     workers: int = 1
     state: Path | None = None
     reload: Reload | None = None

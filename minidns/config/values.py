@@ -140,12 +140,13 @@ def hosts_line(text: str) -> HostsLine | None:
     """
     address, *hosts = text.partition("#")[0].split() or [""]
     try:
-        packed = ipaddress.ip_address(address.partition("%")[0]).packed
+        found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return None
     if not hosts:
         raise ConfigError(f"{address} has no name: write an address and the names that have it")
-    return packed, tuple(zone_name(host).rstrip(".") for host in hosts)
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found).packed, tuple(zone_name(host).rstrip(".") for host in hosts)
 
 
 def is_address(text: str) -> bool:

@@ -31,6 +31,11 @@ class Query(NamedTuple):
     def udp(self) -> bool:
         return self.channel.transport == "udp"
 
+    @property
+    def end(self) -> int:
+        """Where the zero byte that ends the name is."""
+        return HEADER + len(self.asked.raw) - 5
+
     def about(self, name: bytes, type_: int) -> Query:
         """The same client's question about something else."""
         raw = name + type_.to_bytes(2, "big") + self.asked.raw[-2:]
@@ -110,10 +115,12 @@ class Chain:
                 return answer
             return self._stages[number].handle(query, partial(handle, number=number + 1))
 
-        handle(Query(packet, asked, channel, client))
+        said = handle(Query(packet, asked, channel, client))
+        if isinstance(said, Coroutine):
+            said.close()
         last = max(passed)
-        # There is a module per plugin, which has its name.
-        plugin = type(self._stages[last]).__module__.rpartition(".")[2] if last < len(self._stages) else ""
+        # There is a module or a folder per plugin, which has its name: minidns.plugins.NAME.
+        plugin = type(self._stages[last]).__module__.split(".")[2] if last < len(self._stages) else ""
         return plugin, passed[last]
 
     def _last(self, query: Query) -> Elsewhere:

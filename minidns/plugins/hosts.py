@@ -21,6 +21,8 @@ from minidns.plugins.forward import message
 
 log = logging.getLogger(__name__)
 
+_STAR = b"\1*"
+
 
 def parse_file(text: str, file: str) -> tuple[HostsLine, ...]:
     """The entries of a hosts file. A line that is none is logged and left out; the rest counts."""
@@ -63,12 +65,17 @@ class HostsTable:
         self._passes = "." in options.fallthrough
         self._addresses: dict[Name, dict[int, list[bytes]]] = {}
         self._pointers: dict[Name, list[bytes]] = {}
+        self._wildcards: dict[Name, dict[int, list[bytes]]] = {}
         for packed, hosts in entries:
             qtype = A if len(packed) == 4 else AAAA
             for host in map(names.from_text, hosts):
                 _add(self._addresses.setdefault(host, {}).setdefault(qtype, []), packed)
-                if options.reverse:
+                if host.startswith(_STAR):
+                    self._wildcards[names.parent(host)] = self._addresses[host]
+                elif options.reverse:
                     _add(self._pointers.setdefault(names.reverse(packed), []), host)
+
+        self._below = tuple(self._wildcards)
 
     @property
     def size(self) -> int:
@@ -77,7 +84,8 @@ class HostsTable:
 
     def passes(self, name: Name) -> bool:
         """Whether a name in lower case is certainly not for this table: one look-up tells for most names."""
-        return self._passes and name not in self._addresses and name not in self._pointers
+        known = name in self._addresses or name in self._pointers
+        return self._passes and not known and not name.endswith(self._below)
 
     def lookup(self, name: Name, qtype: int) -> HostsAnswer | None:
         """The answer for a name in lower case, or None when whoever comes next is to answer.
@@ -89,12 +97,20 @@ class HostsTable:
         ttl = self.options.ttl
         if qtype == PTR and (pointers := self._pointers.get(name)):
             return HostsAnswer(NOERROR, ttl, tuple(pointers))
-        addresses = self._addresses.get(name)
+        addresses = self._addresses.get(name) or self._by_wildcard(name)
         if addresses is not None:
             return HostsAnswer(NOERROR, ttl, tuple(addresses.get(qtype, ())))
         if qtype == PTR or any(is_below(name, zone) for zone in self._fallthrough):
             return None
         return HostsAnswer(NXDOMAIN, ttl)
+
+    def _by_wildcard(self, name: Name) -> dict[int, list[bytes]] | None:
+        """What the closest `*.PARENT` above a name has."""
+        while self._wildcards and name != names.ROOT:
+            name = names.parent(name)
+            if name in self._wildcards:
+                return self._wildcards[name]
+        return None
 
 
 class HostsFile:

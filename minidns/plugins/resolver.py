@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import NamedTuple
 
@@ -188,6 +188,11 @@ class Resolver:
     def _forwarder(self, name: Name) -> Forwarder | None:
         return next((forwarder for forwarder in self.forwarders if forwarder.serves(name)), None)
 
+    def _behind(self, forwarder: Forwarder, name: Name) -> Iterator[Forwarder]:
+        """The other forwards for a name, in the order they were written in."""
+        place = self.forwarders.index(forwarder)
+        return (following for following in self.forwarders[place + 1 :] if following.serves(name))
+
     def _refresh(self, key: Key, *, tcp: bool) -> None:
         """Ask again in the background, unless that is being done or too much else is."""
         forwarder = self._forwarder(key.name)
@@ -214,7 +219,13 @@ class Resolver:
 
     async def _fetch(self, key: Key, forwarder: Forwarder, *, tcp: bool) -> _Found:
         raw = key.name + key.type.to_bytes(2, "big") + key.class_.to_bytes(2, "big")
-        answer = await forwarder.ask(raw, flags=RD | (CD if key.cd else 0), do=key.do, tcp=tcp)
+        flags = RD | (CD if key.cd else 0)
+        answer = await forwarder.ask(raw, flags=flags, do=key.do, tcp=tcp)
+        for following in self._behind(forwarder, key.name):
+            if answer.rcode not in forwarder.options.next:
+                break
+            forwarder = following
+            answer = await forwarder.ask(raw, flags=flags, do=key.do, tcp=tcp)
         if self.cache is None:
             # Who keeps nothing passes everything on as it came.
             return _Found(msgspec.structs.replace(answer, ttls=()))

@@ -14,11 +14,11 @@ from minidns.plugins.forward.message import Message
 from minidns.plugins.forward.reading import Reader, Record
 
 #: What follows from question and transport: the other flags of an answer are its own.
-_OWN_FLAGS = message.AA | message.RA | message.AD
+_OWN_FLAGS = message.AA | message.RA | message.AD | message.TC
 
 
 class Sections(NamedTuple):
-    """An answer. flags: AA, RA and AD. options: of its OPT record with their length in front."""
+    """An answer. flags: AA, RA, AD and TC. options: of its OPT record with their length in front."""
 
     rcode: int
     answer: Sequence[Record] = ()
@@ -56,5 +56,5 @@ def write(sections: Sections, asked: Question, *, udp: bool) -> bytes:
             break
     counts = len(parts[0]), len(parts[1]), len(parts[2])
     made = Message(sections.rcode, counts, b"".join(packer.pieces), authentic=bool(sections.flags & message.AD))
-    flags = sections.flags & (message.AA | message.RA)
+    flags = sections.flags & (message.AA | message.RA | message.TC)
     return message.reply(made, asked, udp=udp, options=sections.options, flags=flags)

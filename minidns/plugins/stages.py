@@ -6,24 +6,29 @@ from minidns.config.plugins.coredns import ORDER
 from minidns.config.settings import ServerBlock
 from minidns.plugins.acl import AclStage
 from minidns.plugins.any import AnyStage
+from minidns.plugins.asking import Ask
 from minidns.plugins.bufsize import BufsizeStage
 from minidns.plugins.chain import Stage
 from minidns.plugins.chaos import ChaosStage
+from minidns.plugins.dns64 import Dns64Stage
 from minidns.plugins.forward.message import RA
 from minidns.plugins.hosts import HostsStage
+from minidns.plugins.minimal import MinimalStage
 from minidns.plugins.nsid import NsidStage
-from minidns.plugins.rewrite import RewriteStage
+from minidns.plugins.rewrite.rules import RewriteStage
 from minidns.plugins.template import TemplateStage
 
 
-def stages(block: ServerBlock) -> list[Stage]:
-    """The first is the one that a question meets first."""
+def stages(block: ServerBlock, ask: Ask) -> list[Stage]:
+    """The first is the one that a question meets first. ask: for plugins that have questions themselves."""
     recursion = RA if block.forwards else 0
     found: dict[str, Stage] = {}
     if block.nsid is not None:
         found["nsid"] = NsidStage(block.nsid)
     if block.bufsize is not None and BufsizeStage.matters(block.bufsize):
         found["bufsize"] = BufsizeStage(block.bufsize)
+    if block.dns64:
+        found["dns64"] = Dns64Stage(block.dns64, ask)
     if block.rewrites:
         found["rewrite"] = RewriteStage(block.rewrites)
     if block.acls:
@@ -32,8 +37,10 @@ def stages(block: ServerBlock) -> list[Stage]:
         found["any"] = AnyStage()
     if block.chaos:
         found["chaos"] = ChaosStage(block.chaos)
+    if block.minimal:
+        found["minimal"] = MinimalStage()
     if block.templates:
-        found["template"] = TemplateStage(block.templates, recursion)
+        found["template"] = TemplateStage(block.templates, recursion, ask)
     if block.hosts:
         found["hosts"] = HostsStage(block.hosts, recursion)
     return [found[name] for name in sorted(found, key=ORDER.__getitem__)]

@@ -24,6 +24,7 @@ from minidns.core.names import Name, is_below
 from minidns.core.responder import Channel, Elsewhere
 from minidns.core.wire import Question
 from minidns.plugins import sections
+from minidns.plugins.asking import Ask, lookup
 from minidns.plugins.chain import Handle, Query
 from minidns.plugins.forward.message import AA
 from minidns.plugins.forward.reading import Record
@@ -32,6 +33,7 @@ from minidns.plugins.sections import Sections
 log = logging.getLogger(__name__)
 
 _ANY = 255
+_ADDRESSES = (records.A, records.AAAA)
 
 
 class _Ready(NamedTuple):
@@ -59,7 +61,8 @@ class _Ready(NamedTuple):
 class TemplateStage:
     """The `template`s of a server block, in their order."""
 
-    def __init__(self, templates: Sequence[Template], flags: int) -> None:
+    def __init__(self, templates: Sequence[Template], flags: int, ask: Ask) -> None:
+        self._ask = ask
         self._templates = tuple(map(_ready, templates))
         self._flags = AA | flags
 
@@ -87,7 +90,7 @@ class TemplateStage:
                 return wire.error(query.packet, records.SERVFAIL, asked)
         return following(query)
 
-    def _answer(self, template: _Ready, query: Query, values: Struct) -> bytes:
+    def _answer(self, template: _Ready, query: Query, values: Struct) -> Elsewhere:
         options = template.options
         if options.rcode == records.SERVFAIL:
             return wire.error(query.packet, records.SERVFAIL, query.asked)
@@ -100,7 +103,19 @@ class TemplateStage:
             return wire.error(query.packet, records.SERVFAIL, query.asked)
         ede = wire.NO_OPTIONS if options.ede_code is None else wire.ede(options.ede_code, options.ede_text)
         said = Sections(options.rcode, answer, authority, additional, self._flags, ede)
+        if query.asked.type in _ADDRESSES and any(record.type == records.CNAME for record in answer):
+            return self._followed(said, query)
         return sections.write(said, query.asked, udp=query.udp)
+
+    async def _followed(self, said: Sections, query: Query) -> bytes:
+        """The answer with the addresses that its aliases lead to."""
+        answer = []
+        for record in said.answer:
+            answer.append(record)
+            if record.type == records.CNAME:
+                found = await lookup(self._ask, query, record.rdata, query.asked.type)
+                answer += found.answer if found else ()
+        return sections.write(said._replace(answer=answer), query.asked, udp=query.udp)
 
 
 def _ready(options: Template) -> _Ready:

@@ -26,7 +26,7 @@ def test_every_endpoint_has_a_line_for_people_and_a_path_of_its_own() -> None:
 
 def test_the_cluster_is_offered_what_it_asks_for_and_no_more() -> None:
     config = Config(
-        servers=BLOCKS, source=SOURCE, admin=ADMIN, health=Health(listen=PROBES), ready=PROBES, metrics=METRICS
+        servers=BLOCKS, source=SOURCE, admin=ADMIN, health=(Health(listen=PROBES),), ready=(PROBES,), metrics=(METRICS,)
     )
     assert offered(config) == {
         ADMIN: [endpoint.path for endpoint in TABLE],
@@ -38,6 +38,6 @@ def test_the_cluster_is_offered_what_it_asks_for_and_no_more() -> None:
 
 
 def test_addresses_that_are_the_same_are_one() -> None:
-    config = Config(servers=BLOCKS, source=SOURCE, admin=ADMIN, ready=ADMIN)
+    config = Config(servers=BLOCKS, source=SOURCE, admin=ADMIN, ready=(ADMIN,))
     assert offered(config) == {ADMIN: [endpoint.path for endpoint in TABLE]}
     assert offered(Config(servers=BLOCKS, source=SOURCE)) == {}

@@ -70,9 +70,9 @@ KUBEADM = Config(
         ),
     ),
     source=Cluster(),
-    health=Health(lameduck=5),
-    ready=Listen("", 8181),
-    metrics=Listen("", 9153),
+    health=(Health(lameduck=5),),
+    ready=(Listen("", 8181),),
+    metrics=(Listen("", 9153),),
     reload=Reload(interval=30, jitter=15),
 )
 
@@ -369,12 +369,12 @@ def test_log(text: str, expected: Log) -> None:
 def test_ports_of_the_process() -> None:
     text = "{ health 127.0.0.1:1 { lameduck 1s }\n ready :2\n prometheus localhost:3\n reload 10s 9s\n}"
     config = parse(f". {text} a.example {text}")
-    assert config.health == Health(listen=Listen("127.0.0.1", 1), lameduck=1)
-    assert (config.ready, config.metrics) == (Listen("", 2), Listen("localhost", 3))
+    assert config.health == (Health(listen=Listen("127.0.0.1", 1), lameduck=1),)
+    assert (config.ready, config.metrics) == ((Listen("", 2),), (Listen("localhost", 3),))
     assert config.reload == Reload(interval=10, jitter=5)
     defaults = parse(". {\n health\n ready\n prometheus\n reload 10s\n}")
-    assert defaults.health == Health(listen=Listen("", 8080))
-    assert (defaults.ready, defaults.metrics) == (Listen("", 8181), Listen("localhost", 9153))
+    assert defaults.health == (Health(listen=Listen("", 8080)),)
+    assert (defaults.ready, defaults.metrics) == ((Listen("", 8181),), (Listen("localhost", 9153),))
     assert defaults.reload == Reload(interval=10, jitter=5)
 
 
@@ -399,7 +399,7 @@ def test_ports_of_the_process() -> None:
         (". {\n kubernetes in-addr.arpa\n}", 2, "not a reverse zone"),
         (". {\n kubernetes a\n kubernetes b\n}", 3, "kubernetes is here twice, first at Corefile:2"),
         ("a {\n kubernetes a\n}\nb {\n kubernetes b {\n  namespaces x\n }\n}", 5, "a process has one cluster"),
-        ("a {\n health :1\n}\nb {\n health :2\n}", 5, "a process has one setting"),
+        ("a {\n reload 10s\n}\nb {\n reload 20s\n}", 5, "a process has one setting"),
         ("a {\n}\nb:53 A.:53 {\n}", 3, "zone a. on :53 is served already, since Corefile:1"),
         ("tls://. {\n}", 1, "tls:// is not served"),
         (".:99999 {\n}", 1, "a port must be"),
@@ -419,7 +419,7 @@ def test_ports_of_the_process() -> None:
         (". {\n cache {\n  servfail 10m\n }\n}", 2, "servfail must be"),
         (". {\n hosts {\n  10.0.0.1\n }\n}", 3, "10.0.0.1 has no name"),
         (". {\n hosts {\n  fallthru\n }\n}", 3, "did you mean 'fallthrough'?"),
-        (". {\n rewrite type A AAAA\n}", 2, "unknown field of rewrite 'type'"),
+        (". {\n rewrite class CH IN\n}", 2, "unknown field of rewrite 'class'"),
         (". {\n rewrite\n}", 2, "write: rewrite"),
         (". {\n rewrite name a\n}", 2, "write: rewrite name exact FROM TO"),
         (". {\n rewrite name regex ( b\n}", 2, "not a regular expression"),
@@ -427,7 +427,9 @@ def test_ports_of_the_process() -> None:
         (". {\n rewrite name exact a b answer name c\n}", 2, "write: answer name FROM TO"),
         (". {\n log {\n  class some\n }\n}", 3, "unknown class of answers"),
         (". {\n loop\n}", 1, "loop looks for a loop"),
-        (". {\n bind eth0\n}", 2, "'eth0' is not an address to listen on"),
+        (". {\n bind nosuch0\n}", 2, "'nosuch0' is neither an IP address nor an interface; interfaces: "),
+        (". {\n bind ::1 ::1\n}", 2, "bind names ::1 twice"),
+        (". {\n bind lo {\n  except lo\n }\n}", 2, "no address is left"),
         (". {\n ready 1 2\n}", 2, "ready has 2 arguments; write: ready [ADDRESS]"),
         (". {\n reload 1s\n}", 2, "at least 2s"),
         (". {\n errors {\n  consolidate x .\n }\n}", 3, "'x' is not a duration"),

@@ -13,6 +13,7 @@ import pytest
 
 from minidns.config.plugins.acl import Acl
 from minidns.config.plugins.chaos import Chaos
+from minidns.config.plugins.dns64 import Dns64
 from minidns.config.plugins.template import Template
 from minidns.config.settings import Cache, Hosts, Rewrite, ServerBlock, Upstream
 from minidns.config.settings import Forward as ForwardOptions
@@ -65,6 +66,10 @@ def query(name: str, type_: str = "A", **options: Any) -> bytes:
     return dns.message.make_query(name, type_, **options).to_wire()
 
 
+def nobody(_: Query) -> None:
+    """Nobody to ask."""
+
+
 CLIENT = Client("127.0.0.1", 53)
 
 
@@ -76,7 +81,7 @@ def answered(chain: Chain, packet: bytes, channel: Channel) -> object:
 
 def respond(block: ServerBlock, packet: bytes) -> tuple[object, Behind]:
     behind = Behind()
-    return answered(Chain(stages(block), behind.respond, behind.later), packet, Channel("udp", "1")), behind
+    return answered(Chain(stages(block, nobody), behind.respond, behind.later), packet, Channel("udp", "1")), behind
 
 
 def test_hosts_answer_before_the_zones() -> None:
@@ -129,7 +134,7 @@ async def test_rewritten_name_is_resolved_elsewhere() -> None:
     behind, channel = Behind(), Channel("udp", "1")
     block = ServerBlock(rewrites=(OUT,), forwards=(UPSTREAM,))
     for resolve in (behind.later, behind.at_once):
-        chain = Chain(stages(block), behind.respond, resolve)
+        chain = Chain(stages(block, nobody), behind.respond, resolve)
         for name in ("y.example.", "out.other."):
             answer = answered(chain, query(name), channel)
             if isinstance(answer, Coroutine):
@@ -138,7 +143,9 @@ async def test_rewritten_name_is_resolved_elsewhere() -> None:
 
 
 def test_a_block_has_a_stage_per_plugin_in_corednss_order_and_none_for_what_it_lacks() -> None:
-    assert stages(ServerBlock(forwards=(UPSTREAM,), cache=Cache(), whoami=True, errors=True, bufsize=1232)) == []
+    assert (
+        stages(ServerBlock(forwards=(UPSTREAM,), cache=Cache(), whoami=True, errors=True, bufsize=1232), nobody) == []
+    )
     block = ServerBlock(
         hosts=HOSTS,
         templates=(Template(rcode=3),),
@@ -148,9 +155,11 @@ def test_a_block_has_a_stage_per_plugin_in_corednss_order_and_none_for_what_it_l
         rewrites=(RULE,),
         bufsize=512,
         nsid="x",
+        dns64=Dns64(),
+        minimal=True,
     )
-    assert [type(stage).__name__.removesuffix("Stage").lower() for stage in stages(block)] == [
-        *("nsid", "bufsize", "rewrite", "acl", "any", "chaos", "template", "hosts")
+    assert [type(stage).__name__.removesuffix("Stage").lower() for stage in stages(block, nobody)] == [
+        *("nsid", "bufsize", "dns64", "rewrite", "acl", "any", "chaos", "minimal", "template", "hosts")
     ]
 
 

@@ -143,3 +143,22 @@ def test_file_is_looked_at_when_the_interval_is_over(tmp_path: Path) -> None:
     for now[0] in (4.9, 5.0):
         sizes.append((hosts.table.size, never.table.size))
     assert sizes == [(1, 1), (3, 1)]
+
+
+def test_a_wildcard_answers_for_what_has_no_entry_of_its_own() -> None:
+    lines = "192.0.2.1 *.example\n192.0.2.2 a.example\n::1 v6.example\n192.0.2.3 *.b.example"
+    options = Hosts(inline=parse_file(lines, "hosts"), fallthrough=(".",))
+    table = HostsTable(options, options.inline)
+
+    def found(text: str, qtype: int = A) -> tuple[bytes, ...] | None:
+        name = names.from_text(text)
+        answer = table.lookup(name, qtype)
+        assert answer is None or not table.passes(name)
+        return answer.rdata if answer else None
+
+    assert found("x.example") == found("y.x.example") == found("*.example") == (bytes((192, 0, 2, 1)),)
+    assert found("a.example") == (bytes((192, 0, 2, 2)),)
+    assert found("x.b.example") == (bytes((192, 0, 2, 3)),)
+    assert found("v6.example") == ()
+    assert found("example") is None
+    assert found("1.2.0.192.in-addr.arpa", PTR) is None

@@ -6,12 +6,14 @@ from typing import Any
 
 import dns.flags
 import dns.message
+import dns.rcode
+import dns.rdatatype
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minidns.config.settings import Rewrite
-from minidns.plugins.rewrite import NoNameError, Rewriter
+from minidns.config.plugins.rewrite import Rewrite, RewriteRcode, RewriteTtl, RewriteType
+from minidns.plugins.rewrite.rules import NoNameError, Rewriter
 from tests.support.neighbours import answer_to
 
 
@@ -239,3 +241,19 @@ def test_every_kind_of_name_in_data() -> None:
 @given(st.binary(max_size=60))
 def test_packet_that_is_no_question_is_left_alone(packet: bytes) -> None:
     assert Rewriter((EXACT,)).rewrite(packet) is None
+
+
+def test_types_ttls_and_rcodes() -> None:
+    rules = (
+        RewriteType(before=255, after=1, stop=False),
+        RewriteTtl(match="suffix", pattern=".example.", low=10, high=20, stop=False),
+        RewriteRcode(match="regex", pattern="^a", before=0, after=3),
+    )
+    found = Rewriter(rules).rewrite(dns.message.make_query("A.example.", "ANY").to_wire())
+    assert found is not None
+    assert dns.message.from_wire(found.packet).question[0].rdtype == dns.rdatatype.A
+    answer = dns.message.from_wire(found.restore(answer_to(found.packet, "A.example. 5 A 192.0.2.1"), "udp"))
+    assert answer.question[0].rdtype == dns.rdatatype.ANY
+    assert answer.rcode() == dns.rcode.NXDOMAIN
+    assert answer.answer[0].ttl == 10
+    assert Rewriter(rules).rewrite(query("b.other.")) is None

@@ -99,6 +99,44 @@ def whole(want: Row, got: Row) -> Row:
     return {**want, "flags": flags, "answer": [], "authority": [], "additional": []}
 
 
+def own_edns(want: Row, got: Row) -> Row:
+    """16: upstreams are asked with minidns's own EDNS, and in mixed letter case."""
+    shown = [
+        line for line in got["answer"] if re.search(r'TXT "show\S* IN edns=0 payload=1232 do=\d opts=-"', line, re.I)
+    ]
+    return {**want, "answer": shown} if len(shown) == len(want["answer"]) else want
+
+
+def translated(want: Row, got: Row) -> Row:
+    """17: dns64 passes an upstream's failure on, and an address lives no longer than the answer that there is none."""
+    if got["rcode"] != "NOERROR" and not any(" AAAA " in line for line in want["answer"]):
+        return {**want, "rcode": got["rcode"], "aa": got["aa"]}
+    short = [re.sub(r" \d+ AAAA 64:ff9b::", " 5 AAAA 64:ff9b::", line) for line in want["answer"]]
+    return {**want, "answer": short if "cluster.local" in want["q"] else want["answer"]}
+
+
+def zone_ns(want: Row, got: Row) -> Row:
+    """18: a zone has an NS record, whatever addresses the server has."""
+    line = " NS ns.dns."
+    if not any(line in one for one in got["answer"]) or want["answer"]:
+        return want
+    return {**want, "answer": got["answer"], "authority": [], "additional": got["additional"]}
+
+
+def classes(want: Row, got: Row) -> Row:
+    """19: no class but IN is answered or forwarded, beside chaos's own names; its authors are minidns's."""
+    if got.get("rcode") == "NOERROR" and "authors.bind" in want["q"]:
+        return {**want, "answer": got["answer"]}
+    if "class=CH" not in want["q"] or got.get("rcode") != "REFUSED":
+        return want
+    return {**got, "q": want["q"]}
+
+
+def stale(want: Row, _: Row) -> Row:
+    """20: a stale answer has a TTL of 30 s (RFC 8767)."""
+    return {**want, "answer": [re.sub(r"^(\S+) 0 ", r"\1 30 ", line) for line in want["answer"]]}
+
+
 DIFFERENCES: dict[int, Callable[[Row, Row], Row]] = {
     1: no_such_name,
     2: more_types,
@@ -110,6 +148,11 @@ DIFFERENCES: dict[int, Callable[[Row, Row], Row]] = {
     13: recursion,
     14: edns,
     15: whole,
+    16: own_edns,
+    17: translated,
+    18: zone_ns,
+    19: classes,
+    20: stale,
 }
 
 
@@ -119,7 +162,7 @@ def same(want: Row, got: Row) -> bool:
 
 
 _SECTIONS = ("answer", "authority", "additional")
-_COMPARED = {"error", "unparsed", "header_rcode", "counts", "status", "body", "rcode", "aa", *_SECTIONS}
+_COMPARED = {"error", "unparsed", "header_rcode", "counts", "status", "rcode", "aa", *_SECTIONS}
 _COMPARED |= {"flags", "question", "edns"}
 
 
@@ -136,8 +179,10 @@ def _close(want: Any, got: Any) -> bool:
 
 def numbers(want: Row, got: Row) -> list[int] | None:
     """The fewest differences that make CoreDNS's row ours; None when none do."""
-    if "error" in got or "rcode" not in want or "rcode" not in got:
+    if "error" in got or "rcode" not in got:
         return [] if same(want, got) else None
+    if "rcode" not in want:
+        return [] if same(want, got) else [19] if same(classes(want, got), got) else None
     usable = [
         number
         for number, change in DIFFERENCES.items()

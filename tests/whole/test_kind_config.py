@@ -66,12 +66,9 @@ def test_kustomization_takes_in_every_manifest_and_names_the_image() -> None:
 def test_ports_of_kubeadms_corefile_are_those_of_probes_and_service(corefile: Config) -> None:
     found = container(load(KIND / "deployment.yaml"))
     ports = {port["name"]: port["containerPort"] for port in found["ports"]}
-    assert corefile.health is not None
-    assert corefile.ready is not None
-    assert corefile.metrics is not None
-    assert ports[found["livenessProbe"]["httpGet"]["port"]] == corefile.health.listen.port
-    assert ports[found["readinessProbe"]["httpGet"]["port"]] == corefile.ready.port
-    assert ports["metrics"] == corefile.metrics.port
+    assert ports[found["livenessProbe"]["httpGet"]["port"]] == corefile.health[0].listen.port
+    assert ports[found["readinessProbe"]["httpGet"]["port"]] == corefile.ready[0].port
+    assert ports["metrics"] == corefile.metrics[0].port
     assert {listen.port for block in corefile.servers for listen in block.listen} == {ports["dns"], ports["dns-tcp"]}
     targets = {(port["protocol"], port["targetPort"]) for port in load(KUBEADM / "service.yaml")["spec"]["ports"]}
     assert targets <= {(port["protocol"], port["containerPort"]) for port in found["ports"]}

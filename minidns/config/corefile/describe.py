@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from minidns.config.plugins.rewrite import AnyRewrite, Rewrite, RewriteRcode, RewriteTtl, RewriteType
 from minidns.config.settings import Cache, Cluster, Config, Forward, Hosts, Kubernetes, Manifests, ServerBlock, Tsig
 from minidns.config.values import ZoneName
 from minidns.core import records
+from minidns.core.records import type_text
 
 
 def describe(config: Config) -> str:
@@ -28,7 +30,7 @@ def _server(server: ServerBlock) -> Iterator[str]:
     zones = "every name" if server.zones == (".",) else " ".join(server.zones)
     yield f"{' '.join(map(str, server.listen))} serves {zones}"
     for rewrite in server.rewrites:
-        yield f"  rewrite {rewrite.match} {rewrite.pattern} to {rewrite.replacement}"
+        yield f"  rewrite {_rewrite(rewrite)}"
     if server.hosts:
         yield f"  hosts {_hosts(server.hosts)}"
     if server.kubernetes:
@@ -47,6 +49,19 @@ def _server(server: ServerBlock) -> Iterator[str]:
         yield "  " + ", ".join(on)
     if server.without_effect:
         yield f"  does nothing here: {', '.join(dict.fromkeys(server.without_effect))}"
+
+
+def _rewrite(rule: AnyRewrite) -> str:
+    match rule:
+        case Rewrite():
+            return f"{rule.match} {rule.pattern} to {rule.replacement}"
+        case RewriteType():
+            return f"questions for {type_text(rule.before)} to {type_text(rule.after)}"
+        case RewriteTtl():
+            seconds = f"{rule.low}" if rule.low == rule.high else f"{rule.low} to {rule.high}"
+            return f"TTLs of {rule.match} {rule.pattern} to {seconds}s"
+        case RewriteRcode():
+            return f"rcode {rule.before} of {rule.match} {rule.pattern} to {rule.after}"
 
 
 def _kubernetes(options: Kubernetes) -> str:
@@ -112,11 +127,13 @@ def _hosts(options: Hosts) -> str:
 
 
 def _ports(config: Config) -> Iterator[tuple[str, object]]:
-    if config.health:
-        lameduck = config.health.lameduck
-        yield "health", f"{config.health.listen}" + (f" (lameduck {_seconds(lameduck)})" if lameduck else "")
-    yield "ready", config.ready
-    yield "metrics", config.metrics
+    for health in config.health:
+        lameduck = f" (lameduck {_seconds(health.lameduck)})" if health.lameduck else ""
+        yield "health", f"{health.listen}{lameduck}"
+    for listen in config.ready:
+        yield "ready", listen
+    for listen in config.metrics:
+        yield "metrics", listen
     yield "admin", config.admin
 
 

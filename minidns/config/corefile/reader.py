@@ -96,7 +96,7 @@ class _Reader:
         for line in block.lines:
             with located(line.head):
                 how = reading(line.name)
-                if line.name in seen and not how.several:
+                if line.name in seen and not (how.several or how.again):
                     first = seen[line.name].head
                     raise ConfigError(f"{line.name} is here twice, first at {first.file}:{first.line}")
                 seen[line.name] = line
@@ -105,9 +105,13 @@ class _Reader:
                     fields["kubernetes"], cluster = value
                     self._agree("source", cluster, "kubernetes")
                 elif line.name == "bind":
+                    if twice := [host for host in value if host in hosts or value.count(host) > 1]:
+                        raise ConfigError(f"bind names {twice[0]} twice")
                     hosts += value
-                elif how.process:
+                elif how.process == "one":
                     self._agree(how.field, value, line.name)
+                elif how.process:
+                    self.process[how.field] = tuple(dict.fromkeys((*self.process.get(how.field, ()), value)))
                 elif how.several:
                     fields[how.field] = (*fields.get(how.field, ()), value)
                 elif how.field:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from minidns.config.corefile.options import Context, unknown
 from minidns.config.corefile.plugins import (
     acl,
     cache,
+    dns64,
     forward,
     hosts,
     kubernetes,
@@ -30,13 +31,15 @@ class Reading:
     """How a plugin's line is read.
 
     field: of a `ServerBlock`, where the value goes. several: the plugin may stand several times in a block, the field
-    holds a tuple. process: the field is one of `Config`, and all server blocks that have the plugin must agree.
+    holds a tuple. process: the field is one of `Config`: "each" for one that holds those of all server blocks, "one"
+    for one that they must agree about. again: a second one in the block changes nothing.
     """
 
     read: Callable[[Line, Context], Any]
     field: str = ""
     several: bool = False
-    process: bool = False
+    process: Literal["", "each", "one"] = ""
+    again: bool = False
 
 
 READINGS: dict[str, Reading] = {
@@ -44,22 +47,24 @@ READINGS: dict[str, Reading] = {
     "any": Reading(small.switch, "any"),
     "bufsize": Reading(small.bufsize, "bufsize"),
     "chaos": Reading(small.chaos, "chaos"),
+    "minimal": Reading(small.switch, "minimal"),
     "nsid": Reading(small.nsid, "nsid"),
     "template": Reading(template.template, "templates", several=True),
-    "whoami": Reading(small.switch, "whoami"),
+    "whoami": Reading(small.switch, "whoami", again=True),
     "bind": Reading(process.bind, several=True),
     "cache": Reading(cache.cache, "cache"),
+    "dns64": Reading(dns64.dns64, "dns64"),
     "errors": Reading(process.errors, "errors"),
     "forward": Reading(forward.forward, "forwards", several=True),
-    "health": Reading(process.health, "health", process=True),
+    "health": Reading(process.health, "health", process="each"),
     "hosts": Reading(hosts.hosts, "hosts"),
     "kubernetes": Reading(kubernetes.kubernetes, "kubernetes"),
     "loadbalance": Reading(process.loadbalance),
     "log": Reading(log.log, "logs", several=True),
     "loop": Reading(small.switch, "loop"),
-    "prometheus": Reading(process.prometheus, "metrics", process=True),
-    "ready": Reading(process.ready, "ready", process=True),
-    "reload": Reading(process.reload, "reload", process=True),
+    "prometheus": Reading(process.prometheus, "metrics", process="each"),
+    "ready": Reading(process.ready, "ready", process="each"),
+    "reload": Reading(process.reload, "reload", process="one"),
     "rewrite": Reading(rewrite.rewrite, "rewrites", several=True),
     "transfer": Reading(transfer.transfer, "transfers", several=True),
     "tsig": Reading(transfer.tsig, "tsig"),

@@ -47,6 +47,8 @@ class Forward:
     `max_fails`: failed checks in a row that make an upstream unhealthy, 0 for never. `health_interval`:
     seconds between the checks of an upstream that failed; a check asks for NS of `health_zone`, with RD if
     `health_recursion`.
+    `fail_fast`: nobody is asked while all upstreams are unhealthy. `next`: response codes with which the next forward
+    for the name is asked, if there is one.
     `failover`: response codes with which an answer is not accepted while another upstream is left.
     `client_cert`, `client_key`, `ca_cert`: for TLS upstreams; the system's authorities when `ca_cert` is
     None.
@@ -65,6 +67,8 @@ class Forward:
     health_zone: ZoneName = "."
     health_recursion: bool = True
     failover: tuple[int, ...] = ()
+    next: tuple[int, ...] = ()
+    fail_fast: bool = False
     client_cert: Path | None = None
     client_key: Path | None = None
     ca_cert: Path | None = None

@@ -45,3 +45,47 @@ class Rewrite:
             for group in re.findall(r"\{(\d+)\}", replacement):
                 if int(group[:9]) > groups:
                     raise ConfigError(f"{{{group}}} in {replacement!r}: {pattern!r} has {groups} groups")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewriteType:
+    """A question for records of one type becomes one for another."""
+
+    before: int
+    after: int
+    stop: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewriteTtl:
+    """The TTLs of answers about names that fit are brought within these seconds. match, pattern: as of `Rewrite`."""
+
+    match: RewriteMatch = "exact"
+    pattern: str
+    low: int
+    high: int
+    stop: bool = True
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ConfigError(f"TTLs from {self.low} to {self.high}: the lower one comes first")
+        if self.match == "regex":
+            compiled(self.pattern)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewriteRcode:
+    """The response code `before` of answers about names that fit becomes `after`."""
+
+    match: RewriteMatch = "exact"
+    pattern: str
+    before: int
+    after: int
+    stop: bool = True
+
+    def __post_init__(self) -> None:
+        if self.match == "regex":
+            compiled(self.pattern)
+
+
+AnyRewrite = Rewrite | RewriteType | RewriteTtl | RewriteRcode

@@ -70,6 +70,8 @@ class Forwarder:
 
         raw: name in lower case, type and class. flags: RD, CD. tcp: the client came over TCP, where answers are large.
         """
+        if self.options.fail_fast and not any(map(self.healthy, self.servers)):
+            raise UpstreamError("all upstreams are unhealthy", NO_REACHABLE_AUTHORITY)
         tcp = tcp and not self.options.prefer_udp
         last = UpstreamError(f"no answer in {self._total:g}s", NO_REACHABLE_AUTHORITY)
         refused: Message | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -84,13 +85,13 @@ async def recorded_cluster(folder: Path) -> AsyncIterator[Path]:
 def _handler(lists: dict[str, Any]) -> Any:
     async def handle(request: web.Request) -> web.StreamResponse:
         wanted = [term for term in request.query.get("labelSelector", "").split(",") if term]
-        field = request.query.get("fieldSelector", "")
+        selector = re.match(r"metadata\.name=+(.*)", request.query.get("fieldSelector", ""))
         items = [
             item
             for item in lists["items"]
             if request.match_info.get("ns", item["metadata"].get("namespace")) == item["metadata"].get("namespace")
             and all(_has(item["metadata"].get("labels") or {}, term) for term in wanted)
-            and (not field or field.removeprefix("metadata.name=").lstrip("=") == item["metadata"]["name"])
+            and (selector is None or selector[1] == item["metadata"]["name"])
         ]
         if not request.query.get("watch"):
             return web.json_response({"metadata": lists["metadata"], "items": items})

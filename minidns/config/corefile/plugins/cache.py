@@ -14,7 +14,8 @@ def _ttl(text: str) -> int:
 
 def _cache_class(name: str) -> Option:
     def read(args: list[str]) -> Fields:
-        fields: Fields = {"capacity": number(args[0], "a capacity", 1, 10_000_000)}
+        # The least that CoreDNS keeps, which 0 means to it.
+        fields: Fields = {"capacity": number(args[0], "a capacity", 0, 10_000_000) or 1024}
         if len(args) > 1:
             fields["ttl"] = _ttl(args[1])
         if len(args) > 2:

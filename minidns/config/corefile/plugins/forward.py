@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from minidns.config.corefile.options import MANY, Context, Fields, Option, Options, choice, flag, unknown, zones
+from minidns.config.corefile.options import (
+    MANY,
+    Context,
+    Fields,
+    Option,
+    Options,
+    choice,
+    flag,
+    rcode_number,
+    unknown,
+    zones,
+)
 from minidns.config.corefile.tree import Line
 from minidns.config.plugins.forward import Forward, Policy, Upstream
 from minidns.config.values import ConfigError, duration, is_address, number, split_port, zone_name
@@ -55,6 +66,8 @@ FORWARD = Options(
         "policy": Option("random|round_robin|sequential", _policy, 1, 1),
         "tls": Option("[CERT KEY] [CA]", _tls, 0, 3),
         "tls_servername": Option("NAME", lambda args: {"server_name": args[0]}, 1, 1),
+        "next": Option("RCODE...", lambda args: {"next": tuple(map(rcode_number, args))}, 1, MANY),
+        "failfast_all_unhealthy_upstreams": flag("fail_fast"),
         "failover": Option("RCODE...", _failover, 1, len(RCODES)),
     },
 )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
+
+import ifaddr
+
 from minidns.config.corefile.options import MANY, Context, Fields, Option, Options, arguments, choice, no_block
 from minidns.config.corefile.tree import Line
 from minidns.config.patterns import compiled
 from minidns.config.settings import HEALTH, METRICS, READY, Health, Reload
-from minidns.config.values import Listen, duration
+from minidns.config.values import ConfigError, Listen, duration, is_address
 
 HEALTH_OPTIONS = Options("health", {"lameduck": Option("DURATION", lambda args: {"lameduck": duration(args[0])}, 1, 1)})
 
@@ -81,7 +85,28 @@ def loadbalance(line: Line, _context: Context) -> None:
 
 
 def bind(line: Line, _context: Context) -> tuple[str, ...]:
-    """`bind ADDRESS...`: the addresses a block listens on."""
-    no_block(line)
-    args = arguments(line, "bind ADDRESS...", 1, MANY)
-    return tuple(Listen(arg, 0).host for arg in args)
+    """`bind ADDRESS|INTERFACE...`: the addresses a block listens on, `except` those in the block."""
+    args = arguments(line, "bind ADDRESS|INTERFACE...", 1, MANY)
+    without = BIND.read(line).get("without", ())
+    hosts = [host for arg in args for host in ([arg] if is_address(arg) or arg == "localhost" else _interface(arg))]
+    left = tuple(Listen(host, 0).host for host in hosts if host not in without)
+    if not left:
+        raise ConfigError("bind: no address is left to listen on")
+    return left
+
+
+BIND = Options("bind", {"except": Option("ADDRESS|INTERFACE...", lambda args: {"without": _excepted(args)}, 1, MANY)})
+
+
+def _excepted(args: list[str]) -> tuple[str, ...]:
+    return tuple(host for arg in args for host in ([arg] if is_address(arg) else _interface(arg)))
+
+
+def _interface(name: str) -> list[str]:
+    """The addresses of an interface of this machine, link-local ones left out. Raises ConfigError."""
+    adapters = {adapter.name: adapter for adapter in ifaddr.get_adapters()}
+    if name not in adapters:
+        known = ", ".join(sorted(adapters)) or "none"
+        raise ConfigError(f"{name!r} is neither an IP address nor an interface; interfaces: {known}")
+    found = [ip.ip if isinstance(ip.ip, str) else ip.ip[0] for ip in adapters[name].ips]
+    return [address for address in found if not ipaddress.ip_address(address).is_link_local]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from minidns.config.corefile.options import Context, Fields, choice, no_block, unknown
+from minidns.config.corefile.options import Context, Fields, choice, no_block, rcode_number, type_number, unknown
 from minidns.config.corefile.tree import Line
-from minidns.config.plugins.rewrite import Rewrite
-from minidns.config.values import ConfigError, zone_name
+from minidns.config.plugins.rewrite import AnyRewrite, Rewrite, RewriteMatch, RewriteRcode, RewriteTtl, RewriteType
+from minidns.config.values import ConfigError, number, zone_name
 
+_MAX_TTL = 0x7FFFFFFF
 MATCHES = ("exact", "prefix", "suffix", "substring", "regex")
 
 
-def rewrite(line: Line, _context: Context) -> Rewrite:
-    """`rewrite [stop|continue] name [MATCH] FROM TO [answer ...]`, on one line or as a block."""
+def rewrite(line: Line, _context: Context) -> AnyRewrite:
+    """`rewrite [stop|continue] name|type|ttl|rcode ...`, on one line or as a block."""
     words = line.values
     stop = not (words and words[0] == "continue")
     if words and words[0] in ("stop", "continue"):
@@ -21,18 +22,44 @@ def rewrite(line: Line, _context: Context) -> Rewrite:
         words += [item.name, *item.values]
     if not words:
         raise ConfigError("write: rewrite [stop|continue] name [exact|prefix|suffix|substring|regex] FROM TO")
-    field = choice(words.pop(0), ["name"], "field of rewrite")
-    match = words.pop(0) if len(words) > 2 and words[0] in MATCHES else "exact"
+    field = choice(words.pop(0), ["name", "type", "ttl", "rcode"], "field of rewrite")
+    if field == "type":
+        if len(words) != 2:
+            raise ConfigError("write: rewrite type FROM TO, as in `rewrite type ANY HINFO`")
+        return RewriteType(before=type_number(words[0].upper()), after=type_number(words[1].upper()), stop=stop)
+    match: RewriteMatch = "exact"
+    if len(words) > (3 if field == "rcode" else 2) and words[0] in MATCHES:
+        match = words.pop(0)  # type: ignore[assignment]  # one of MATCHES
+    if field == "ttl":
+        return _ttl(match, words, stop)
+    if field == "rcode":
+        return _rcode(match, words, stop)
     if len(words) < 2:
         raise ConfigError(f"write: rewrite {field} {match} FROM TO")
     pattern, replacement, *rest = words
     return Rewrite(
-        match=match,  # type: ignore[arg-type]  # one of MATCHES
+        match=match,
         pattern=_pattern(match, pattern),
         replacement=_pattern(match, replacement),
         stop=stop,
         **_answer_rules(rest),
     )
+
+
+def _ttl(match: RewriteMatch, words: list[str], stop: bool) -> RewriteTtl:
+    if len(words) != 2:
+        raise ConfigError(f"write: rewrite ttl {match} NAME SECONDS, or LOWEST-HIGHEST seconds")
+    low, dash, high = words[1].partition("-")
+    lowest = number(low or "0", "a TTL", 0, _MAX_TTL)
+    highest = lowest if not dash else number(high or str(_MAX_TTL), "a TTL", 0, _MAX_TTL)
+    return RewriteTtl(match=match, pattern=_pattern(match, words[0]), low=lowest, high=highest, stop=stop)
+
+
+def _rcode(match: RewriteMatch, words: list[str], stop: bool) -> RewriteRcode:
+    if len(words) != 3:
+        raise ConfigError(f"write: rewrite rcode {match} NAME FROM TO, as in `rewrite rcode a.org SERVFAIL NXDOMAIN`")
+    before, after = (int(word) if word.isdigit() and int(word) < 16 else rcode_number(word) for word in words[1:])
+    return RewriteRcode(match=match, pattern=_pattern(match, words[0]), before=before, after=after, stop=stop)
 
 
 def _pattern(match: str, text: str) -> str:
