@@ -78,7 +78,7 @@ class BlockFront:
         #: Where questions of plugins go: the top of the server that the block is part of.
         self.top: Ask = self.ask
         self._inner: dict[str, Channel] = {}
-        preceding = stages(block, lambda query: self.top(query))
+        preceding = stages(block, lambda query: self.top(query), self.zones)
         self._chain = chain = Chain(preceding, self._zones_respond, self._resolve) if preceding else None
         self._answers: tuple[Respond, Resolve] = (
             (guarded(chain.respond), chain.resolve) if chain else (self._zones_respond, self._resolve)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minidns.config.plugins.acl import Acl
+from minidns.config.plugins.autopath import Autopath
 from minidns.config.plugins.cache import Cache, CacheClass
 from minidns.config.plugins.chaos import Chaos
 from minidns.config.plugins.dns64 import Dns64
@@ -190,6 +191,7 @@ class ServerBlock:
     acls: tuple[Acl, ...] = ()
     any: bool = False
     chaos: Chaos | None = None
+    autopath: Autopath | None = None
     minimal: bool = False
     templates: tuple[Template, ...] = ()
     whoami: bool = False

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from minidns.config.plugins.coredns import ORDER
 from minidns.config.settings import ServerBlock
+from minidns.core.zone import Zone
 from minidns.plugins.acl import AclStage
 from minidns.plugins.any import AnyStage
 from minidns.plugins.asking import Ask
+from minidns.plugins.autopath import AutopathStage
 from minidns.plugins.bufsize import BufsizeStage
 from minidns.plugins.chain import Stage
 from minidns.plugins.chaos import ChaosStage
@@ -19,8 +23,11 @@ from minidns.plugins.rewrite.rules import RewriteStage
 from minidns.plugins.template import TemplateStage
 
 
-def stages(block: ServerBlock, ask: Ask) -> list[Stage]:
-    """The first is the one that a question meets first. ask: for plugins that have questions themselves."""
+def stages(block: ServerBlock, ask: Ask, zones: Sequence[Zone] = ()) -> list[Stage]:
+    """The first is the one that a question meets first.
+
+    ask: for plugins that have questions themselves. zones: the block's own.
+    """
     recursion = RA if block.forwards else 0
     found: dict[str, Stage] = {}
     if block.nsid is not None:
@@ -37,6 +44,8 @@ def stages(block: ServerBlock, ask: Ask) -> list[Stage]:
         found["any"] = AnyStage()
     if block.chaos:
         found["chaos"] = ChaosStage(block.chaos)
+    if block.autopath:
+        found["autopath"] = AutopathStage(block.autopath, zones, forwards=bool(block.forwards))
     if block.minimal:
         found["minimal"] = MinimalStage()
     if block.templates:

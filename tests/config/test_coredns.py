@@ -40,3 +40,44 @@ def test_switches_of_corednss_own_process_are_accepted_and_named() -> None:
         "  errors",
         "  does nothing here: debug, pprof",
     ]
+
+
+def test_check_says_what_every_plugin_means() -> None:
+    lines = """
+        nsid here
+        bufsize 512
+        dns64 { translate_all
+          allow_ipv4
+        }
+        rewrite type ANY HINFO
+        rewrite ttl suffix .example.org 5-60
+        rewrite rcode regex ^a SERVFAIL NXDOMAIN
+        acl a.example { block type A AAAA net 10.0.0.0/8
+          filter
+        }
+        any
+        chaos v1 somebody
+        autopath @nosuch
+        minimal
+        template IN AAAA a.example { match ^a ^b
+          rcode NXDOMAIN
+          fallthrough
+        }
+        whoami
+    """
+    assert describe(parse(f". {{\n{lines}\n}}")).splitlines()[1:] == [
+        "  nsid here",
+        "  UDP answers of at most 512 bytes",
+        "  dns64 64:ff9b::/96 for every name, every client",
+        "  rewrite questions for ANY to HINFO",
+        "  rewrite TTLs of suffix .example.org. to 5 to 60s",
+        "  rewrite SERVFAIL of regex ^a to NXDOMAIN",
+        "  acl for a.example.: block A AAAA from 10.0.0.0/8",
+        "  acl for a.example.: filter every type from everywhere",
+        "  any: a word about RFC 8482 for questions for ANY",
+        "  chaos version v1, authors somebody",
+        "  autopath: the search list of nobody, for .",
+        "  minimal: answers without authority and additional records",
+        "  template for AAAA below a.example. matching ^a or ^b: NXDOMAIN, 0 records, fallthrough .",
+        "  whoami for what nobody else answers",
+    ]

@@ -389,7 +389,7 @@ def test_ports_of_the_process() -> None:
         (". {\n {\n }\n}", 2, "a { without the name"),
         ('. {\n log "never\n}', 2, "this quote is never closed"),
         (". {\n log \0\n}", 2, "NUL"),
-        (". {\n kuberntes\n}", 2, "unknown plugin 'kuberntes', did you mean 'kubernetes'? known: acl, any, bind"),
+        (". {\n kuberntes\n}", 2, "unknown plugin 'kuberntes', did you mean 'kubernetes'? known: acl, any, autopath"),
         (". {\n geoip\n}", 2, "geoip is a CoreDNS plugin that minidns does not have: answers do not depend"),
         (". {\n kubernetes a {\n  ttl 5\n  pod x\n }\n}", 4, "option of kubernetes 'pod', did you mean 'pods'?"),
         (". {\n kubernetes a {\n  pods verifed\n }\n}", 3, "did you mean 'verified'? known: disabled, insecure"),

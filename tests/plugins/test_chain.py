@@ -12,6 +12,7 @@ import dns.opcode
 import pytest
 
 from minidns.config.plugins.acl import Acl
+from minidns.config.plugins.autopath import Autopath
 from minidns.config.plugins.chaos import Chaos
 from minidns.config.plugins.dns64 import Dns64
 from minidns.config.plugins.template import Template
@@ -157,9 +158,10 @@ def test_a_block_has_a_stage_per_plugin_in_corednss_order_and_none_for_what_it_l
         nsid="x",
         dns64=Dns64(),
         minimal=True,
+        autopath=Autopath(search=("a.",)),
     )
     assert [type(stage).__name__.removesuffix("Stage").lower() for stage in stages(block, nobody)] == [
-        *("nsid", "bufsize", "dns64", "rewrite", "acl", "any", "chaos", "minimal", "template", "hosts")
+        *("nsid", "bufsize", "dns64", "rewrite", "acl", "any", "chaos", "autopath", "minimal", "template", "hosts")
     ]
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from minidns.config.plugins.rewrite import AnyRewrite, Rewrite, RewriteRcode, RewriteTtl, RewriteType
+from minidns.config.plugins.template import Template
 from minidns.config.settings import Cache, Cluster, Config, Forward, Hosts, Kubernetes, Manifests, ServerBlock, Tsig
 from minidns.config.values import ZoneName
 from minidns.core import records
-from minidns.core.records import type_text
+from minidns.core.records import RCODES, type_text
+
+_ANY = 255
 
 
 def describe(config: Config) -> str:
@@ -29,8 +32,10 @@ def describe(config: Config) -> str:
 def _server(server: ServerBlock) -> Iterator[str]:
     zones = "every name" if server.zones == (".",) else " ".join(server.zones)
     yield f"{' '.join(map(str, server.listen))} serves {zones}"
+    yield from _before(server)
     for rewrite in server.rewrites:
         yield f"  rewrite {_rewrite(rewrite)}"
+    yield from _made_up(server)
     if server.hosts:
         yield f"  hosts {_hosts(server.hosts)}"
     if server.kubernetes:
@@ -43,12 +48,58 @@ def _server(server: ServerBlock) -> Iterator[str]:
         yield f"  tsig {_tsig(server.tsig)}"
     if server.cache:
         yield f"  cache {_cache(server.cache)}"
+    if server.whoami:
+        yield "  whoami for what nobody else answers"
     on = [name for name, is_on in (("errors", server.errors), ("loop", server.loop)) if is_on]
     on += [f"log {' '.join(sorted(log.classes))}" for log in server.logs]
     if on:
         yield "  " + ", ".join(on)
     if server.without_effect:
         yield f"  does nothing here: {', '.join(dict.fromkeys(server.without_effect))}"
+
+
+def _before(server: ServerBlock) -> Iterator[str]:
+    """What comes before the rules of rewrite."""
+    if server.nsid is not None:
+        yield f"  nsid {server.nsid}"
+    if server.bufsize is not None:
+        yield f"  UDP answers of at most {server.bufsize} bytes"
+    if dns64 := server.dns64:
+        whom = "every client" if dns64.allow_ipv4 else "clients over IPv6"
+        what = "every name" if dns64.translate_all else "names without an IPv6 address"
+        yield f"  dns64 {dns64.prefix} for {what}, {whom}"
+
+
+def _made_up(server: ServerBlock) -> Iterator[str]:
+    """What comes between the rules of rewrite and hosts."""
+    for acl in server.acls:
+        for policy in acl.policies:
+            types = " ".join(map(type_text, sorted(policy.types))) or "every type"
+            networks = " ".join(map(str, policy.networks)) or "everywhere"
+            yield f"  acl for {' '.join(acl.zones)}: {policy.action} {types} from {networks}"
+    if server.any:
+        yield "  any: a word about RFC 8482 for questions for ANY"
+    if server.chaos:
+        yield f"  chaos version {server.chaos.version}, authors {', '.join(server.chaos.authors)}"
+    if autopath := server.autopath:
+        of = "of the pod that asks" if autopath.kubernetes else " ".join(autopath.search) or "of nobody"
+        yield f"  autopath: the search list {of}, for {' '.join(autopath.zones)}"
+    if server.minimal:
+        yield "  minimal: answers without authority and additional records"
+    for template in server.templates:
+        yield f"  template {_template(template)}"
+
+
+def _template(template: Template) -> str:
+    type_ = "every type" if template.type == _ANY else type_text(template.type)
+    names = f" matching {' or '.join(template.patterns)}" if template.patterns else ""
+    records = len(template.answer) + len(template.authority) + len(template.additional)
+    through = f", fallthrough {' '.join(template.fallthrough)}" if template.fallthrough else ""
+    return f"for {type_} below {' '.join(template.zones)}{names}: {_rcode(template.rcode)}, {records} records{through}"
+
+
+def _rcode(number: int) -> str:
+    return RCODES.get(number, f"rcode {number}")
 
 
 def _rewrite(rule: AnyRewrite) -> str:
@@ -61,7 +112,7 @@ def _rewrite(rule: AnyRewrite) -> str:
             seconds = f"{rule.low}" if rule.low == rule.high else f"{rule.low} to {rule.high}"
             return f"TTLs of {rule.match} {rule.pattern} to {seconds}s"
         case RewriteRcode():
-            return f"rcode {rule.before} of {rule.match} {rule.pattern} to {rule.after}"
+            return f"{_rcode(rule.before)} of {rule.match} {rule.pattern} to {_rcode(rule.after)}"
 
 
 def _kubernetes(options: Kubernetes) -> str:

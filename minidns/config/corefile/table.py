@@ -9,6 +9,7 @@ from typing import Any, Literal
 from minidns.config.corefile.options import Context, unknown
 from minidns.config.corefile.plugins import (
     acl,
+    autopath,
     cache,
     dns64,
     forward,
@@ -51,6 +52,7 @@ READINGS: dict[str, Reading] = {
     "nsid": Reading(small.nsid, "nsid"),
     "template": Reading(template.template, "templates", several=True),
     "whoami": Reading(small.switch, "whoami", again=True),
+    "autopath": Reading(autopath.autopath, "autopath"),
     "bind": Reading(process.bind, several=True),
     "cache": Reading(cache.cache, "cache"),
     "dns64": Reading(dns64.dns64, "dns64"),

@@ -78,7 +78,7 @@ PLUGINS = (
     Plugin("cache", _DIFFERENT, "answers of upstreams alone: those of the zone are ready to send in any case"),
     Plugin("header", _NOT_HERE, "flags are what the RFCs say"),
     Plugin("dnssec", _NOT_HERE, "nothing is signed: `forward` the zone to a server that signs it"),
-    Plugin("autopath", _NOT_HERE, "leave it out: clients walk their search list themselves"),
+    Plugin("autopath", _DIFFERENT, "where pods share an address, each is in the namespace that it asks from"),
     Plugin("minimal", _SAME),
     Plugin("template", _DIFFERENT, "Go's template language without `range` and `define`; no metadata"),
     Plugin(
@@ -91,7 +91,7 @@ PLUGINS = (
     Plugin("azure", _NOT_HERE, _CLOUD),
     Plugin("clouddns", _NOT_HERE, _CLOUD),
     Plugin("k8s_external", _NOT_HERE, "names from outside the cluster are external-dns's or a Gateway controller's"),
-    Plugin("kubernetes", _DIFFERENT, "the numbered differences of docs/coredns.md; one cluster per process"),
+    Plugin("kubernetes", _DIFFERENT, "the numbered differences of coredns.md; one cluster; no `multicluster`"),
     Plugin("file", _NOT_HERE, _FILES),
     Plugin("auto", _NOT_HERE, _FILES),
     Plugin("secondary", _NOT_HERE, _FILES),
