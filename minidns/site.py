@@ -17,7 +17,7 @@ from minidns.core.model import Change, EndpointSlice, Key, Kind, Namespace, Obje
 from minidns.core.names import Name
 from minidns.core.schema import PodMode, ZoneSettings
 from minidns.core.zone import Touch, Zone
-from minidns.explain import Explanation, SearchExplanation
+from minidns.explain import Explanation, Ground, SearchExplanation
 from minidns.front import BlockFront, Front, Router
 from minidns.transfer import serials
 from minidns.transfer.journal import Journal, by_origin
@@ -123,9 +123,9 @@ class Site:
         self.fronts = tuple(BlockFront(front.block, front.zones, front.journals) for front in self.fronts)
         self.mark_stale(self.stale)
 
-    def explain(self, query: Mapping[str, str]) -> Explanation | SearchExplanation:
+    def explain(self, query: Mapping[str, str], ground: Ground | None = None) -> Explanation | SearchExplanation:
         """An explanation. query: `name`, and if wanted `type` (A), `from` (a pod's namespace), `ndots` and
-        `libc` (glibc or musl).
+        `libc` (glibc or musl). ground: what the objects come from, where that is known.
 
         Raises ValueError for a query that makes no sense.
         """
@@ -139,11 +139,13 @@ class Site:
         forwards, fallthrough = front.resolver is not None, front.responders[0].fallthrough
         if not query.get("from"):
             type_ = explain.parse_type(query["type"]) if query.get("type") else explain.usual_type(name)
-            return explain.explain(zone, name, type_, forwards=forwards, fallthrough=fallthrough)
+            return explain.explain(zone, name, type_, forwards=forwards, fallthrough=fallthrough, ground=ground)
         types = [explain.parse_type(query["type"])] if query.get("type") else explain.BOTH
         ndots, libc = explain.parse_ndots(query.get("ndots", "")), explain.parse_libc(query.get("libc", ""))
         asked = zone, query["name"], query["from"], types
-        return explain.explain_search(*asked, ndots=ndots, libc=libc, forwards=forwards, fallthrough=fallthrough)
+        return explain.explain_search(
+            *asked, ndots=ndots, libc=libc, forwards=forwards, fallthrough=fallthrough, ground=ground
+        )
 
     def known(self) -> dict[Kind, Mapping[Key, Object]]:
         """Every object that the zones hold, by kind: as they are now, and as they change."""

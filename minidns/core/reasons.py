@@ -13,7 +13,8 @@ from minidns.core.why import Reason, Why, sentence
 from minidns.core.zone import Zone
 
 __all__ = [
-    "Reason", "Why", "count", "labels_below", "of_nodata", "of_nxdomain", "ports", "selector_text", "sentence",
+    "Reason", "Why", "count", "labels_below", "nowhere_ports", "of_nodata", "of_nxdomain",
+    "ports", "selector_text", "sentence",
     "service_at", "types_at", "types_of",
 ]  # fmt: skip
 
@@ -104,6 +105,8 @@ def _of_missing_service(zone: Zone, name: Name, path: list[str]) -> Reason:
             return nothing
     if service.external_name is not None:
         return Reason(Why.BELOW_ALIAS, service.key)
+    if bare := _without_underscore(zone, service, path):
+        return Reason(Why.NO_UNDERSCORE, service.key, place=f"_{bare.name}._{bare.protocol.lower()}")
     if path[3].startswith("_"):
         return _of_missing_port(zone, service, path)
     if len(path) > 4:
@@ -153,7 +156,19 @@ def count(endpoints: Iterable[tuple[EndpointSlice, int]]) -> int:
     return max(families.values(), default=0)
 
 
+def _without_underscore(zone: Zone, service: Service, path: list[str]) -> Port | None:
+    """The port that such a name would be of if both labels began with an underscore (RFC 2782)."""
+    if len(path) != 5 or (path[3].startswith("_") and path[4].startswith("_")):
+        return None
+    wanted = [label.removeprefix("_") for label in path[:2:-1]]
+    named = (port for port in ports(zone, service) if port.name)
+    return next((port for port in named if [port.name.lower(), port.protocol.lower()] == wanted), None)
+
+
 def _of_missing_port(zone: Zone, service: Service, path: list[str]) -> Reason:
+    nowhere = {(port.name.lower(), port.protocol.lower()) for port in nowhere_ports(zone, service)}
+    if len(path) == 5 and (path[4][1:], path[3][1:]) in nowhere:
+        return Reason(Why.PORT_NOWHERE, service.key, place=path[4][1:])
     known = ports(zone, service)
     named = [port for port in known if port.name]
     if known and not named:
@@ -179,6 +194,15 @@ def ports(zone: Zone, service: Service) -> tuple[Port, ...]:
     slices = sorted(zone.cluster.slices(service.key).items())
     own = dict.fromkeys(port for _, slice_ in slices for port in slice_.ports)
     return tuple(own) if service.headless and own else service.ports
+
+
+def nowhere_ports(zone: Zone, service: Service) -> list[Port]:
+    """The named ports of a Service that no slice has, although there are endpoints. The cluster's controller leaves a
+    port out where no container has a port of its targetPort's name."""
+    slices = [slice_ for slice_ in zone.cluster.slices(service.key).values() if slice_.endpoints]
+    listed = {(port.name, port.protocol) for slice_ in slices for port in slice_.ports}
+    named = [port for port in service.ports if port.name] if slices else []
+    return [port for port in named if (port.name, port.protocol) not in listed]
 
 
 def service_at(zone: Zone, name: Name) -> Service | None:

@@ -42,6 +42,8 @@ class Why(Enum):
     OTHER_PROTOCOL = "the port has another protocol"
     PORT_NOT_READY = "no ready endpoint has the port"
     PORT_NUMBER = "the port has a number that no record can hold"
+    PORT_NOWHERE = "no EndpointSlice of the Service has the port"
+    NO_UNDERSCORE = "a port's name and protocol without their underscores"
     TOO_DEEP = "more labels than the name of an endpoint or port has"
     PODS_DISABLED = "names by pod address are switched off"
     NO_POD = "no pod with that address in the namespace"
@@ -80,6 +82,8 @@ _SENTENCES = {
     Why.OTHER_PROTOCOL: "port {place} of {service} is {others}",
     Why.PORT_NOT_READY: "no ready endpoint of {service} has port {place}",
     Why.PORT_NUMBER: "port {place} of {service} has no number that a record can hold, only {others}",
+    Why.PORT_NOWHERE: "port {place} of {service} is in none of its EndpointSlices",
+    Why.NO_UNDERSCORE: "a port of {service} is asked for with underscores: {place}",
     Why.TOO_DEEP: "no names that deep below {service}",
     Why.PODS_DISABLED: "names by pod address are switched off (pods disabled)",
     Why.NO_POD: "no pod with that address in namespace {place}",

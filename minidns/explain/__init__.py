@@ -8,12 +8,13 @@
 """
 
 from minidns.explain.explanation import explain
+from minidns.explain.ground import Ground
 from minidns.explain.question import parse_name, parse_type, usual_type
 from minidns.explain.search import BOTH, NDOTS, Libc, explain_search, parse_libc, parse_ndots
 from minidns.explain.text import render
 from minidns.explain.types import Explanation, SearchExplanation, json_schema, to_json
 
 __all__ = [
-    "BOTH", "NDOTS", "Explanation", "Libc", "SearchExplanation", "explain", "explain_search", "json_schema",
+    "BOTH", "NDOTS", "Explanation", "Ground", "Libc", "SearchExplanation", "explain", "explain_search", "json_schema",
     "parse_libc", "parse_name", "parse_ndots", "parse_type", "render", "to_json", "usual_type",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """For each reason of a negative answer: what else the index knows about it, what to do next, and what may have been
-meant. Functions of a Service's reasons are here, those of places in the zone in `minidns.explain.places`."""
+meant. Functions of a Service's reasons are here, those of its ports in `minidns.explain.ports`, of pods in
+`minidns.explain.pods`, of places in the zone in `minidns.explain.places`."""
 
 from __future__ import annotations
 
@@ -10,10 +11,10 @@ from typing import NamedTuple
 
 from minidns.core import names, records
 from minidns.core.names import Name
-from minidns.core.reasons import ports
 from minidns.core.why import Reason, Why, shown
 from minidns.core.zone import Zone
-from minidns.explain.behind import Behind, number, port_text
+from minidns.explain.behind import Behind, number
+from minidns.explain.ground import Ground
 from minidns.explain.nearest import existing, nearest
 from minidns.explain.question import name_text
 
@@ -32,7 +33,8 @@ class Advice(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Case:
     """A question and its reason. `path`: the labels below the zone's origin, from the right. `behind`: what is behind
-    the Service that the labels name, None when they name none."""
+    the Service that the labels name, None when they name none. `ground`: where the objects are written, if that is
+    known."""
 
     zone: Zone
     name: Name
@@ -40,6 +42,7 @@ class Case:
     reason: Reason
     path: list[str]
     behind: Behind | None
+    ground: Ground | None = None
 
     @property
     def origin(self) -> str:
@@ -91,17 +94,29 @@ def _no_slices(_: Case, behind: Behind) -> Advice:
     return Advice(("it has no selector, so nobody makes slices for it",), (step,))
 
 
-def _no_endpoints(_: Case, behind: Behind) -> Advice:
-    facts = (f"EndpointSlices without endpoints: {some(behind.slices)}",)
+def _no_endpoints(case: Case, behind: Behind) -> Advice:
+    return Advice((f"{_slices(behind)} without endpoints: {some(behind.slices)}",), to_be_selected(case, behind))
+
+
+def _slices(behind: Behind) -> str:
+    return "EndpointSlice" if len(behind.slices) == 1 else "EndpointSlices"
+
+
+def to_be_selected(case: Case, behind: Behind) -> tuple[str, ...]:
+    """What to do when a Service has no endpoint, ready or not."""
     if not behind.selector:
-        return Advice(facts, ("it has no selector: its slices are filled by hand",))
-    get = f"kubectl get pods -n {_argument(behind.key[0])} -l {_argument(behind.selector)}"
-    return Advice(facts, (f"compare the selector with the labels of the pods, and see whether one runs: {get}",))
+        return ("it has no selector: its slices are filled by hand",)
+    if case.ground:
+        written = case.ground.written("Service", *behind.key)
+        where = f" ({written})" if written else ""
+        return (f"compare its selector{where} with the labels in the templates of pods: minidns lint tells more",)
+    get = f"kubectl get pods -n {argument(behind.key[0])} -l {argument(behind.selector)}"
+    return (f"compare the selector with the labels of the pods, and see whether one runs: {get}",)
 
 
-def _none_ready(_: Case, behind: Behind) -> Advice:
+def _none_ready(case: Case, behind: Behind) -> Advice:
     waiting = [f"{row.who} ({row.state})" for row in behind.rows if not row.endpoint.ready]
-    return Advice((f"its endpoints: {some(waiting)}",), _until_ready(behind))
+    return Advice((f"its endpoints: {some(waiting)}",), until_ready(case, behind))
 
 
 def _ignored(case: Case, behind: Behind) -> Advice:
@@ -110,14 +125,20 @@ def _ignored(case: Case, behind: Behind) -> Advice:
     return advice._replace(facts=(fact, *advice.facts))
 
 
-def _until_ready(behind: Behind) -> tuple[str, ...]:
-    first = next((row.endpoint.pod for row in behind.rows if row.endpoint.pod and not row.endpoint.ready), None)
+def until_ready(case: Case, behind: Behind, label: str | None = None) -> tuple[str, ...]:
+    """What makes an endpoint ready: that of a label, or the first that is not."""
+    waiting = [row for row in behind.rows if row.endpoint.pod and not row.endpoint.ready]
+    meant = [row for row in waiting if label is None or label in map(str.lower, row.labels)]
+    pod = next((row.endpoint.pod for row in meant or waiting), None)
     steps = ["an endpoint has its names while its conditions.ready is true"]
-    if first:
-        look = f"kubectl describe pod -n {_argument(behind.key[0])} {_argument(first)}"
-        steps = [f"a pod gets its names when its readiness probe passes: {look}"]
+    if pod:
+        known = case.ground.unready(behind.key[0], pod) if case.ground else ""
+        look = f"kubectl describe pod -n {argument(behind.key[0])} {argument(pod)}"
+        steps = [known or f"a pod gets its names when its readiness probe passes: {look}"]
     if behind.service and behind.service.headless and not behind.service.publish_not_ready:
-        steps.append("spec.publishNotReadyAddresses: true would give them names before that")
+        written = case.ground.written("Service", *behind.key) if case.ground else ""
+        where = f" in {written}" if written else ""
+        steps.append(f"spec.publishNotReadyAddresses: true{where} would give them names before that")
     return tuple(steps)
 
 
@@ -128,7 +149,7 @@ def _host_not_ready(case: Case, behind: Behind) -> Advice:
         for row in behind.rows
         if not row.endpoint.ready and label in map(str.lower, row.labels)
     ]
-    return Advice((some(facts),), _until_ready(behind))
+    return Advice((some(facts),), until_ready(case, behind, label))
 
 
 def _no_host(case: Case, behind: Behind) -> Advice:
@@ -149,41 +170,11 @@ def _no_host(case: Case, behind: Behind) -> Advice:
     return Advice(tuple(facts), tuple(steps), tuple(existing(case.zone, *close)))
 
 
-def _no_port(case: Case, behind: Behind) -> Advice:
-    assert behind.service
-    known = ports(case.zone, behind.service)
-    namespace, service = behind.key
-    paths = [(f"_{port.name}", f"_{port.protocol}", service, namespace, "svc") for port in known if port.name]
-    facts = (f"its ports: {some(map(port_text, known))}",) if known else ()
-    suggestions = existing(case.zone, *paths)
-    steps = ("a port's name is _PORT._PROTOCOL.SERVICE.NAMESPACE.svc, with the port's name, not its number",)
-    return Advice(facts, steps, tuple(suggestions[:LISTED]))
-
-
-def _port_unnamed(case: Case, behind: Behind) -> Advice:
-    advice = _no_port(case, behind)
-    namespace, service = behind.key
-    step = "give the port a name in the Service's spec.ports, or ask for SRV at the Service's own name"
-    return advice._replace(steps=(step,), suggestions=tuple(existing(case.zone, (service, namespace, "svc"))))
-
-
-def _port_not_ready(case: Case, behind: Behind) -> Advice:
-    return Advice(_no_port(case, behind).facts, _until_ready(behind))
-
-
-def _too_deep(case: Case, behind: Behind) -> Advice:
-    namespace, service = behind.key
-    step = "below a Service there are HOST.SERVICE and _PORT._PROTOCOL.SERVICE, and nothing deeper"
-    wanted = [label.removeprefix("_") for label in case.path[4:2:-1]]
-    assert behind.service
-    meant = [port for port in ports(case.zone, behind.service) if wanted == [port.name.lower(), port.protocol.lower()]]
-    paths = [(f"_{port.name}", f"_{port.protocol}", service, namespace, "svc") for port in meant]
-    host = (case.path[3], service, namespace, "svc")
-    return Advice((), (step,), tuple(existing(case.zone, *paths, host)))
-
-
-def _no_address(_: Case, behind: Behind) -> Advice:
-    return Advice(("its spec.clusterIPs is empty",), (f"the API server assigns one: is {behind.title} stuck?",))
+def _no_address(case: Case, behind: Behind) -> Advice:
+    step = f"the API server assigns one: is {behind.title} stuck?"
+    if case.ground:
+        step = "minidns gives it one of --service-cidr, as the API server would: the log says why there is none"
+    return Advice(("its spec.clusterIPs is empty",), (step,))
 
 
 def _other_family(case: Case, _: Behind) -> Advice:
@@ -192,7 +183,7 @@ def _other_family(case: Case, _: Behind) -> Advice:
     return Advice((), (step,))
 
 
-def _argument(text: str) -> str:
+def argument(text: str) -> str:
     """Text of the cluster in a command that people copy."""
     return shlex.quote(shown(text))
 
@@ -211,12 +202,6 @@ _RULES: dict[Why, Rule] = {
     Why.IGNORED: _ignored,
     Why.HOST_NOT_READY: _host_not_ready,
     Why.NO_HOST: _no_host,
-    Why.NO_PORT: _no_port,
-    Why.OTHER_PROTOCOL: _no_port,
-    Why.PORT_UNNAMED: _port_unnamed,
-    Why.PORT_NOT_READY: _port_not_ready,
-    Why.PORT_NUMBER: _no_port,
-    Why.TOO_DEEP: _too_deep,
     Why.NO_ADDRESS: _no_address,
     Why.OTHER_FAMILY: _other_family,
 }

@@ -147,8 +147,9 @@ class Behind:
 
 
 def number(count: int, what: str) -> str:
-    """A number of things: "no Services", "1 Service", "2 Services"."""
-    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"
+    """A number of things: "no Services", "1 Service", "2 queries"."""
+    many = what[:-1] + "ies" if what.endswith("y") else f"{what}s"
+    return f"{count or 'no'} {what if count == 1 else many}"
 
 
 def port_text(port: model.Port | types.Port) -> str:

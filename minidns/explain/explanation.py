@@ -7,9 +7,12 @@ from minidns.core.answers import Answer
 from minidns.core.names import Name
 from minidns.core.why import Why, sentence, shown
 from minidns.core.zone import Zone
-from minidns.explain.advice import Advice, Case, of_service, some
+from minidns.explain.advice import Advice, Case, of_service, some, to_be_selected
 from minidns.explain.behind import Behind, number
+from minidns.explain.ground import Ground
 from minidns.explain.places import of_alias, of_place
+from minidns.explain.pods import of_pod
+from minidns.explain.ports import of_port, without_slices
 from minidns.explain.question import name_text, parse_name, path, read
 from minidns.explain.sources import listed
 from minidns.explain.types import Ede, Explanation
@@ -22,11 +25,13 @@ def explain(
     *,
     forwards: bool = False,
     fallthrough: tuple[Name, ...] = (),
+    ground: Ground | None = None,
 ) -> Explanation:
     """Why `zone` answers a question of class IN as it does.
 
     name: a Name, or text for `parse_name`, which raises ValueError for what is no name.
     forwards, fallthrough: as the zone's responder has them: what is answered by somebody else.
+    ground: what the objects come from, where that is known.
     """
     name = parse_name(name) if isinstance(name, str) else name.lower()
     given = answers.answer(zone, name, type_)
@@ -34,7 +39,7 @@ def explain(
     text = "" if away else sentence(given.reason)
     below = path(zone, name)
     behind = _behind(zone, name, below)
-    advice = _advice(Case(zone, name, type_, given.reason, below, behind), given, forwards=forwards)
+    advice = _advice(Case(zone, name, type_, given.reason, below, behind, ground), given, forwards=forwards)
     origin = zone.origin(name)
     negative = not given.answer and bool(given.authority)
     return Explanation(
@@ -79,24 +84,34 @@ def _behind(zone: Zone, name: Name, below: list[str]) -> Behind | None:
 
 
 def _advice(case: Case, given: Answer, *, forwards: bool) -> Advice:
-    advice = of_place(case)
+    advice = of_pod(case)
+    if advice == Advice() and case.behind and case.path:
+        advice = of_port(case, case.behind)
+    if advice == Advice():
+        advice = of_place(case)
     if advice == Advice() and case.behind and case.path:
         advice = of_service(case, case.behind)
-    facts = (*of_alias(case.zone, case.type, given, forwards=forwards), *advice.facts)
     if given.reason.why is Why.RECORDS and case.behind and len(case.path) == 3:
-        facts += _about(case.behind)
+        advice = _about(case, case.behind)
+    facts = (*of_alias(case.zone, case.type, given, forwards=forwards), *advice.facts)
     if case.behind and (odd := case.behind.left_out()):
         facts += (f"left out, because no record can hold it: {some(odd)}",)
     return advice._replace(facts=facts)
 
 
-def _about(behind: Behind) -> tuple[str, ...]:
+def _about(case: Case, behind: Behind) -> Advice:
     """What a person should know about the endpoints behind a Service whose name has records."""
     if behind.service and behind.service.headless:
         waiting = [f"{row.who} ({row.state})" for row in behind.rows if not row.endpoint.ready]
-        return (f"left out, because it is not ready: {some(waiting)}",) if waiting else ()
+        return Advice((f"left out, because it is not ready: {some(waiting)}",) if waiting else ())
     total, ready = behind.count(), behind.count(lambda endpoint: endpoint.ready)
-    return (f"a cluster IP answers whether or not an endpoint is ready: {ready} of {total} are",)
+    if not total:
+        why = f": its selector {behind.selector} matches no running pod" if behind.selector else ""
+        return Advice((f"no endpoint is behind it{why}; connections fail",), to_be_selected(case, behind))
+    advice = without_slices(case, behind)
+    one = "1 of 1 is" if total == 1 and ready else f"{ready} of {total} {'is' if ready == 1 else 'are'}"
+    fact = f"a cluster IP answers whether or not an endpoint is ready: {one}"
+    return advice._replace(facts=(fact, *advice.facts))
 
 
 def _summary(given: Answer, behind: Behind | None, below: list[str], *, away: bool) -> str:

@@ -14,15 +14,18 @@ src/network/{lookup_name,res_msend}.c. Both ask for A and AAAA side by side.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
 from minidns.core import names, records
+from minidns.core.model import Namespace
 from minidns.core.names import Name
-from minidns.core.why import shown
+from minidns.core.why import Why, shown
 from minidns.core.zone import Zone
 from minidns.explain.explanation import explain
+from minidns.explain.ground import Ground
+from minidns.explain.nearest import nearest
 from minidns.explain.question import name_text, parse_name
 from minidns.explain.types import Candidate, Explanation, Outcome, SearchExplanation
 
@@ -166,19 +169,25 @@ def explain_search(
     libc: Libc = Libc.GLIBC,
     forwards: bool = False,
     fallthrough: tuple[Name, ...] = (),
+    ground: Ground | None = None,
 ) -> SearchExplanation:
     """What becomes of `name` in a pod of `namespace` (resolv.conf(5): search, ndots).
 
     A name with a final dot is tried as it is. One with at least `ndots` dots is tried as it is first, any other last.
-    The first candidate that has records of one of the types ends the search. Raises ValueError for what is no name.
+    The first candidate that has records of one of the types ends the search. Raises ValueError for what is no name, and
+    for a namespace that is not there.
     """
+    _check_namespace(zone, namespace)
     search = search_of(zone.settings.origin, name, namespace, types, ndots, libc)
     walker = walk(search)
     candidates: list[Candidate] = []
     tried: list[Explanation] = []
     candidate: Name | None = next(walker)
     while candidate is not None:
-        explained = [explain(zone, candidate, type_, forwards=forwards, fallthrough=fallthrough) for type_ in types]
+        explained = [
+            explain(zone, candidate, type_, forwards=forwards, fallthrough=fallthrough, ground=ground)
+            for type_ in types
+        ]
         outcomes = tuple(Outcome(one.type, one.rcode, one.resolves, one.record_count) for one in explained)
         best = next((one for one in explained if one.resolves is not False), explained[0])
         found = [_found(one) for one in explained]
@@ -189,10 +198,9 @@ def explain_search(
             candidate = walker.send(found)
         except StopIteration:
             candidate = None
-    end = tried[-1]
-    if end.resolves is False:
-        # glibc tries the search list after the name as it is: the last one need not be the one that was meant.
-        end = max(tried, key=_closeness)
+    queries = sum(one.sent for one in candidates) * len(types)
+    dotted = candidates[-1].sent * len(types)
+    meant = _meant(tried)
     return SearchExplanation(
         name_text(search.name),
         namespace,
@@ -200,12 +208,57 @@ def explain_search(
         ndots,
         search.dots,
         libc.value,
+        search.absolute,
+        search.as_it_is_first,
+        tuple(_rules(search, candidates)),
         tuple(candidates),
-        sum(one.sent for one in candidates) * len(types),
+        queries,
+        dotted if dotted < queries and _is_whole(search, meant, tried[-1]) else None,
         tried[-1].name if tried[-1].resolves else None,
         tried[-1].resolves,
-        end,
+        meant,
     )
+
+
+def _check_namespace(zone: Zone, namespace: str) -> None:
+    known = [name for _, name in zone.cluster.all(Namespace)]
+    if known and namespace not in known:
+        some = nearest(namespace, known) or sorted(known)[:10]
+        raise ValueError(f"no namespace {shown(namespace)}: there is {', '.join(map(shown, some))}")
+
+
+def _rules(search: Search, candidates: Sequence[Candidate]) -> Iterator[str]:
+    """What the resolver did that another would not, in a sentence each."""
+    rcodes = [outcome.rcode for one in candidates for outcome in one.outcomes]
+    both = set(search.types) <= set(BOTH)
+    if search.libc is Libc.MUSL:
+        if not search.absolute and not both:
+            yield "musl asks for types other than A and AAAA as they are, without the search list"
+        elif not search.absolute and search.as_it_is_first:
+            yield "musl never falls back to the search list once a name has enough dots"
+        if candidates[-1].then == Then.FAILED.value and "NOERROR" in rcodes:
+            yield "musl ends at a name that exists without an address; glibc tries the next one"
+    if failed := next((rcode for rcode in ("REFUSED", "SERVFAIL") if rcode in rcodes), None):
+        sent = max(one.sent for one in candidates)
+        if search.libc is Libc.MUSL:
+            yield f"musl asks again after {failed} for five seconds, and then gives up"
+        elif sent > 1:
+            yield f"glibc sends a query twice that is answered with {failed}"
+
+
+def _is_whole(search: Search, meant: Explanation, last: Explanation) -> bool:
+    """Whether a final dot would have led to the last name at once: it was found, or is of the world outside."""
+    outside = last.why == Why.OUTSIDE.name.lower() and search.dots > 0
+    return meant is last and (last.resolves is not False or outside)
+
+
+def _meant(tried: Sequence[Explanation]) -> Explanation:
+    """The explanation to tell: of what was found, or came closest. glibc tries the search list after the name as it is:
+    the last one need not be the one that was meant."""
+    last = tried[-1]
+    best = max(tried, key=_closeness)
+    outside = last.why == Why.OUTSIDE.name.lower() and "." in last.name and not any(_closeness(best))
+    return last if last.resolves is not False or outside else best
 
 
 def _found(explanation: Explanation) -> Found:

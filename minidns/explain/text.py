@@ -1,7 +1,8 @@
 """Explanations for people, on a terminal or in a file. Colours are the console's business.
 
 Every text in an explanation is escaped already; here it goes out as `rich.text.Text`, so that what looks like markup is
-shown as it is. Lines are not wrapped: names and commands can be copied whole.
+shown as it is. Lines are not wrapped: names and commands can be copied whole. On a terminal that is too narrow for a
+table, the cells of its rows stand below each other.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def _service(service: Service, console: Console) -> None:
     for slice_ in service.slices:
         _slice(service, slice_, console)
     if more := service.slice_count - len(service.slices):
-        _print(console, Text(f"  and {more} more slices"))
+        _print(console, Text(f"  and {number(more, 'more slice')}"))
 
 
 def _slice(service: Service, slice_: Slice, console: Console) -> None:
@@ -95,11 +96,10 @@ def _records(explanation: Explanation, console: Console) -> None:
 
 
 def _search(search: SearchExplanation, console: Console) -> None:
-    order = "tried as it is first" if search.dots >= search.ndots else "the search list is tried first"
-    resolver = "" if search.libc == "glibc" else f", resolved by {search.libc}"
-    _print(console, Text(f"{search.name} in a pod of namespace {search.namespace}{resolver}", "bold"))
+    dot = "." if search.absolute else ""
+    _print(console, Text(f"{search.name}{dot} in a pod of namespace {search.namespace}", "bold"))
     _print(console, Text(f"  search {' '.join(search.search)}"))
-    _print(console, Text(f"  {number(search.dots, 'dot')}, ndots {search.ndots}: {order}"))
+    _print(console, Text(f"  {search.libc}: {_order(search)}"))
     rows = [
         (
             one.name,
@@ -108,8 +108,22 @@ def _search(search: SearchExplanation, console: Console) -> None:
         )
         for one in search.candidates
     ]
-    _table(console, f"{search.queries} queries", rows)
+    _table(console, number(search.queries, "query"), rows)
+    for rule in search.rules:
+        _print(console, Text(f"  {rule}", "dim"))
+    if search.with_dot is not None:
+        whole, costs = search.candidates[-1].name, number(search.with_dot, "query")
+        _print(console, Text(f"  with a final dot it costs {costs} instead of {search.queries}: {whole}."))
     _print(console, Text())
+
+
+def _order(search: SearchExplanation) -> str:
+    if search.absolute:
+        return "the final dot ends the search list: asked for as it is"
+    order = "the search list is tried first"
+    if search.as_it_is_first:
+        order = "tried as it is" + (", and nothing else" if search.libc == "musl" else " first, then the search list")
+    return f"{number(search.dots, 'dot')}, ndots {search.ndots}: {order}"
 
 
 def _outcome(rcode: str | None, count: int) -> str:
@@ -128,6 +142,11 @@ def _table(console: Console, title: str, rows: Sequence[tuple[str, ...]]) -> Non
     _print(console, Text(title, "bold"))
     columns = max(map(len, rows))
     widths = [max(cell_len(row[at]) for row in rows if len(row) > at) for at in range(columns)]
+    if columns > 1 and console.is_terminal and sum(widths) + 2 * columns > console.width:
+        for row in rows:
+            first, *others = (cell for cell in row if cell)
+            _print(console, Text("\n".join((f"  {first}", *(f"      {cell}" for cell in others)))))
+        return
     for row in rows:
         cells = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=False) if width)
         _print(console, Text("  " + "  ".join(cells).rstrip()))

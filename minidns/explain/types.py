@@ -158,8 +158,10 @@ class Candidate(msgspec.Struct, frozen=True):
 class SearchExplanation(msgspec.Struct, frozen=True, tag_field="kind", tag="search"):
     """What becomes of a short name in a pod: its search list is tried one by one, until a candidate has records.
 
-    `dots` in the name and `ndots` decide whether it is tried as it is first or last. `queries` is what the search
-    costs. `libc`: whose resolver that is, glibc or musl. `answered_by` is the candidate that has the records, null when
+    `dots` in the name and `ndots` decide whether it is tried as it is first or last; a final dot (`absolute`) ends the
+    search list. `queries` is what the search costs, `with_dot` what the last candidate costs when it is written with a
+    final dot, null where that saves nothing. `libc`: whose resolver that is, glibc or musl; `rules`: what it did that
+    the other would not. `answered_by` is the candidate that has the records, null when
     none has, or when only another server can say. `explanation` is of that candidate, or of the one that came closest.
     """
 
@@ -169,8 +171,12 @@ class SearchExplanation(msgspec.Struct, frozen=True, tag_field="kind", tag="sear
     ndots: int
     dots: int
     libc: str
+    absolute: bool
+    as_it_is_first: bool
+    rules: tuple[str, ...]
     candidates: tuple[Candidate, ...]
     queries: int
+    with_dot: int | None
     answered_by: str | None
     resolves: bool | None
     explanation: Explanation
