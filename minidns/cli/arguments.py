@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from minidns import __version__, explain
-from minidns.cli import bench, following, lint, secondaries, top, verbs
+from minidns.cli import bench, following, lesson, lint, secondaries, top, verbs
 from minidns.cli import commands as commands_
 from minidns.cli.offline import OfflineError
 from minidns.cli.pod import command as pod
@@ -134,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"of that server ({ADMIN})")
     # One line of the epilog lists them together: help fits one screen.
     verbs.add_commands(partial(_command, commands, listed=False), ADMIN)
+    lesson.add_command(partial(_command, commands))
     bench_ = _command(commands, "bench", bench.run, "measure a server with the names of its zone, by dnsperf")
     bench.add_arguments(bench_)
     pod.add_arguments(_command(commands, "pod", pod.run, "run a command that resolves names as in a pod"), LISTEN)
