@@ -179,10 +179,17 @@ async def until_answered(client: Client, query: bytes, wanted: str, pause: float
             await asyncio.sleep(pause)
 
 
-def memory(pid: int, field: str) -> float:
-    """MB of a line of /proc/PID/status."""
+def resident(pid: int) -> float:
+    """MB of a process and its workers; what they share counts once (Pss in proc(5), smaps_rollup)."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    rollups = [Path(f"/proc/{one}/smaps_rollup").read_text().splitlines() for one in (pid, *children)]
+    return sum(int(line.split()[1]) for lines in rollups for line in lines if line.startswith("Pss:")) / 1024
+
+
+def peak(pid: int) -> float:
+    """MB that a process without its workers had at most."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{field}:"))
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def reset_peak(pid: int) -> None:
@@ -288,11 +295,11 @@ async def measure(server: ApiServer, folder: Path, options: list[str]) -> None:
         seconds, used = perf_counter() - start, sum(cpu_time(process.pid)) - used
         told("first request to full answers", f"{seconds:.2f} s, of them {used:.2f} s of CPU")
         await asyncio.sleep(2)
-        told("resident after the sync", f"{memory(process.pid, 'VmRSS'):.0f} MB")
-        told("peak of the sync", f"{memory(process.pid, 'VmHWM'):.0f} MB")
+        told("resident after the sync", f"{resident(process.pid):.0f} MB")
+        told("peak of the sync", f"{peak(process.pid):.0f} MB")
         reset_peak(process.pid)
         told("an answer during a re-list", spread(await waits(client, asyncio.create_task(relist(server, second)))))
-        told("peak of a re-list", f"{memory(process.pid, 'VmHWM'):.0f} MB")
+        told("peak of a re-list", f"{peak(process.pid):.0f} MB")
         items = [endpoint_slice(number, one, 2) for one in range(2) for number in range(200)]
         for name, path in HTTP.items():
             told(f"an answer, GET {name}", spread(await waits(client, asyncio.create_task(got(admin, path)))))
@@ -305,7 +312,7 @@ async def measure(server: ApiServer, folder: Path, options: list[str]) -> None:
         if shutil.which("dnsperf"):
             async with load(port, folder):
                 told("event to answer, under load", spread(await latencies(server, client)) + f" ({QUERIES} queries/s)")
-        told("resident at the end", f"{memory(process.pid, 'VmRSS'):.0f} MB")
+        told("resident at the end", f"{resident(process.pid):.0f} MB")
 
 
 def kubeconfig(path: Path, server: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from types import MappingProxyType
 
 from minidns.core.model import EndpointSlice, Key, Kind, Namespace, Object, Pod, Service
 
+_NO_SERVICES: dict[str, None] = {}
 _NO_SLICES: Mapping[str, EndpointSlice] = MappingProxyType({})
 
 
@@ -25,7 +25,8 @@ class Cluster:
             Pod: {},
         }
         self._slices: dict[Key, dict[str, EndpointSlice]] = {}
-        self._services_in: defaultdict[str, set[str]] = defaultdict(set)
+        self._services_in: dict[str, dict[str, None]] = {}
+        self._waiting: dict[bytes, dict[Key, None]] = {}
         self._namespaces_with: dict[str, tuple[str, ...]] = {}
         self.version = 0
 
@@ -39,8 +40,12 @@ class Cluster:
         self._objects[type(obj)][obj.key] = obj
         if isinstance(obj, EndpointSlice):
             self._slices.setdefault((obj.namespace, obj.service), {})[obj.name] = obj
-        elif isinstance(obj, Service) and obj.name not in self._services_in[obj.namespace]:
-            self._services_in[obj.namespace].add(obj.name)
+            for endpoint in obj.endpoints:
+                if not endpoint.ready:
+                    for address in endpoint.addresses:
+                        self._waiting.setdefault(address, {})[obj.key] = None
+        elif isinstance(obj, Service) and obj.name not in self._services_in.setdefault(obj.namespace, {}):
+            self._services_in[obj.namespace][obj.name] = None
             self._namespaces_with[obj.name] = tuple(sorted((*self.namespaces_with(obj.name), obj.namespace)))
 
     def drop(self, obj: Object) -> None:
@@ -52,8 +57,12 @@ class Cluster:
             del of_service[obj.name]
             if not of_service:
                 del self._slices[obj.namespace, obj.service]
+            for address in {address for one in obj.endpoints if not one.ready for address in one.addresses}:
+                del self._waiting[address][obj.key]
+                if not self._waiting[address]:
+                    del self._waiting[address]
         elif isinstance(obj, Service):
-            self._services_in[obj.namespace].remove(obj.name)
+            del self._services_in[obj.namespace][obj.name]
             if not self._services_in[obj.namespace]:
                 del self._services_in[obj.namespace]
             rest = tuple(name for name in self._namespaces_with.pop(obj.name) if name != obj.namespace)
@@ -72,9 +81,20 @@ class Cluster:
         """Whether a Namespace object of that name is here."""
         return ("", name) in self._objects[Namespace]
 
-    def services_in(self, namespace: str) -> frozenset[str]:
-        """The names of the Services of a namespace."""
-        return frozenset(self._services_in.get(namespace, ()))
+    def services_in(self, namespace: str) -> Set[str]:
+        """The names of the Services of a namespace, in the order in which they came. Not a copy."""
+        return self._services_in.get(namespace, _NO_SERVICES).keys()
+
+    def without_name(self, address: bytes) -> list[Key]:
+        """The Services of the slices that have an endpoint of this address, but no reverse name for it: it is not
+        ready, or its Service is not here. Sorted."""
+        slices = [self._objects[EndpointSlice][key] for key in self._waiting.get(address, ())]
+        found = [(one.namespace, one.service) for one in slices if isinstance(one, EndpointSlice)]
+        services = self._objects[Service]
+        for key in self._slices.keys() - services.keys():
+            endpoints = (endpoint for slice_ in self._slices[key].values() for endpoint in slice_.endpoints)
+            found += [key for endpoint in endpoints if address in endpoint.addresses]
+        return sorted(set(found))
 
     def namespaces_with(self, service: str) -> tuple[str, ...]:
         """The namespaces that hold a Service of that name, sorted."""

@@ -5,8 +5,9 @@ meant. Functions of a Service's reasons are here, those of its ports in `minidns
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import NamedTuple
 
 from minidns.core import names, records
@@ -59,6 +60,13 @@ def some(words: Iterable[str]) -> str:
     return ", ".join(every[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
+def first(words: Collection[str]) -> str:
+    """The first words of many by the alphabet, as `some` has them."""
+    listed = [shown(word) for word in nsmallest(LISTED, words)]
+    more = len(words) - len(listed)
+    return ", ".join(listed) + (f" and {more} more" if more else "")
+
+
 def of_service(case: Case, behind: Behind) -> Advice:
     """Advice where the labels of the name lead to a Service, or to one that is missing."""
     rule = _RULES.get(case.reason.why)
@@ -74,13 +82,15 @@ def _no_service(case: Case, behind: Behind) -> Advice:
         steps.append("a slice gives names only to a Service that exists: create the Service")
     others = case.zone.namespaces_with(wanted)
     here = case.zone.cluster.services_in(namespace)
-    close = nearest(wanted, sorted(here))
+    close = nearest(wanted, here)
     if others:
         steps.append("from a pod of another namespace the short name needs the namespace too: SERVICE.NAMESPACE")
     if close:
         facts.append(f"nearest Services in namespace {shown(namespace)}: {some(close)}")
     elif not others:
-        facts.append(f"namespace {shown(namespace)} has {number(len(here), 'Service')}" + _list(sorted(here)))
+        facts.append(
+            f"namespace {shown(namespace)} has {number(len(here), 'Service')}" + (f": {first(here)}" if here else "")
+        )
     places = [(wanted, other, "svc") for other in others] + [(near, namespace, "svc") for near in close]
     suggestions = existing(case.zone, *((*rest, *place) for place in places), *places)
     return Advice(tuple(facts), tuple(steps), tuple(suggestions))

@@ -11,16 +11,39 @@ from minidns.explain.question import name_text
 
 #: Names that are offered at most.
 OFFERED = 3
-#: Words that are compared letter by letter at most: 2,000 of them take some 20 ms.
-_COMPARED = 2000
+#: Words that are compared letter by letter: all of so few; of more, so many for each piece that they share.
+_FEW, _SHARING = 100, 50
 
 
 def nearest(word: str, choices: Collection[str]) -> list[str]:
-    """The choices that look like `word`, or hold it, or are held by it; the closest first."""
-    held = [choice for choice in choices if _holds(word, choice) or _holds(choice, word)]
-    alike = [choice for choice in choices if abs(len(choice) - len(word)) <= max(2, len(word) // 3)]
-    close = difflib.get_close_matches(word, alike[:_COMPARED], OFFERED)
+    """The choices that look like `word`, or hold it, or are held by it; the closest first.
+
+    Among many are found those that share a half of the word with it, as each does that has one letter wrong, and those
+    between whose dashes it is: 10,000 take half a millisecond, and the comparison of what is found two.
+    """
+    some = sorted(choices if len(choices) <= _FEW else _sharing(word, choices))
+    held = [choice for choice in some if _holds(word, choice) or _holds(choice, word)]
+    alike = [choice for choice in some if abs(len(choice) - len(word)) <= max(2, len(word) // 3)]
+    close = difflib.get_close_matches(word, alike, OFFERED)
     return [choice for choice in dict.fromkeys(close + sorted(held, key=len)) if choice != word][:OFFERED]
+
+
+def _sharing(word: str, choices: Collection[str]) -> set[str]:
+    # One search of C's in one long text, instead of a comparison for each choice. No choice has a line break in it.
+    text = "\n" + "\n".join(choices) + "\n"
+    half = len(word) // 2
+    found = {piece for piece in word.split("-") if f"\n{piece}\n" in text}
+    for piece in (f"\n{word}", f"-{word}", f"\n{word[:half]}", f"{word[half:]}\n"):
+        at = text.find(piece)
+        for _ in range(_SHARING):
+            if at < 0:
+                break
+            start = text.rindex("\n", 0, at + 1) + 1
+            end = text.index("\n", start)
+            found.add(text[start:end])
+            at = text.find(piece, end)
+    found.discard("")
+    return found
 
 
 def _holds(whole: str, part: str) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from minidns.core import names, records
 from minidns.core.answers import Answer, answer
-from minidns.core.model import EndpointSlice, Namespace
+from minidns.core.model import Namespace
 from minidns.core.records import Rrset
 from minidns.core.why import Why, sentence, shown
 from minidns.core.zone import Zone
-from minidns.explain.advice import Advice, Case, some
+from minidns.explain.advice import Advice, Case, first, some
 from minidns.explain.behind import Behind
 from minidns.explain.nearest import existing, nearest
 from minidns.explain.question import name_text
@@ -22,8 +22,8 @@ def of_place(case: Case) -> Advice:
         case Why.NO_NAME | Why.OUTSIDE:
             return _not_here(case)
         case Why.NAMESPACE | Why.EMPTY if case.path[:1] == ["svc"] and len(case.path) == 2:
-            here = sorted(case.zone.cluster.services_in(case.path[1]))
-            fact = f"Services in it: {some(here)}" if here else "there is no Service in it"
+            here = case.zone.cluster.services_in(case.path[1])
+            fact = f"Services in it: {first(here)}" if here else "there is no Service in it"
             return Advice((fact,), ("ask for SERVICE.NAMESPACE.svc",))
         case Why.PODS_DISABLED:
             return Advice((), ("`pods insecure` or `pods verified` in the configuration switches them on",))
@@ -46,7 +46,7 @@ def _no_namespace(case: Case) -> Advice:
     known = [name for _, name in case.zone.cluster.all(Namespace)]
     tree, wanted, *below = case.path
     close = nearest(wanted, known)
-    facts = [f"nearest namespaces: {some(close)}"] if close else [f"namespaces: {some(sorted(known))}"] if known else []
+    facts = [f"nearest namespaces: {some(close)}"] if close else [f"namespaces: {first(known)}"] if known else []
     steps = []
     services = case.zone.namespaces_with(wanted) if tree == "svc" else ()
     if services:
@@ -81,15 +81,9 @@ def _no_pointer(case: Case) -> Advice:
     if address is None:
         step = "a reverse name has all four numbers of an IPv4 address, or all 32 digits of an IPv6 address, backwards"
         return Advice((), (step,))
-    slices = (one for one in case.zone.cluster.all(EndpointSlice).values() if isinstance(one, EndpointSlice))
-    keys = (
-        (one.namespace, one.service)
-        for one in slices
-        if any(address in endpoint.addresses for endpoint in one.endpoints)
-    )
     facts = [
         f"{row.who} of {behind.title} has that address, and is {row.state}"
-        for behind in (Behind(case.zone, key) for key in dict.fromkeys(keys))
+        for behind in (Behind(case.zone, key) for key in case.zone.cluster.without_name(address))
         for row in behind.rows
         if address in row.endpoint.addresses
     ]

@@ -8,13 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minidns.core.cluster import Cluster
-from minidns.core.model import EndpointSlice, Key, Kind, Namespace, Object, Pod, Service
+from minidns.core.model import Endpoint, EndpointSlice, Key, Kind, Namespace, Object, Pod, Service
 
 NAMES = st.sampled_from(["a", "b"])
+ADDRESSES = st.sampled_from([b"\n\0\0\1", b"\n\0\0\2"])
 OBJECTS = (
     st.builds(Namespace, NAMES)
     | st.builds(Service, NAMES, NAMES, headless=st.booleans())
-    | st.builds(EndpointSlice, NAMES, st.sampled_from(["x", "y"]), st.sampled_from(["a", "b", ""]))
+    | st.builds(
+        EndpointSlice,
+        NAMES,
+        st.sampled_from(["x", "y"]),
+        st.sampled_from(["a", "b", ""]),
+        st.just(()),
+        st.lists(st.builds(Endpoint, ADDRESSES.map(lambda one: (one,)), ready=st.booleans()), max_size=3).map(tuple),
+    )
     | st.builds(Pod, NAMES, NAMES)
 )
 KINDS: tuple[Kind, ...] = (Namespace, Service, EndpointSlice, Pod)
@@ -37,6 +45,18 @@ def test_any_objects_are_found_in_every_way(steps: list[tuple[bool, Object]]) ->
         for kind in KINDS:
             assert cluster.all(kind) == of(kind, held.values())
         services, slices = of(Service, held.values()), of(EndpointSlice, held.values())
+        for address in (b"\n\0\0\1", b"\n\0\0\2"):
+            nameless = {
+                (one.namespace, one.service)
+                for one in slices.values()
+                if isinstance(one, EndpointSlice)
+                for endpoint in one.endpoints
+                if address in endpoint.addresses
+                if not endpoint.ready or (one.namespace, one.service) not in services
+            }
+            found = cluster.without_name(address)
+            assert set(found) == nameless
+            assert len(found) == len(nameless)
         for namespace in ("a", "b"):
             assert cluster.has_namespace(namespace) == ((Namespace, ("", namespace)) in held)
             assert cluster.services_in(namespace) == {name for space, name in services if space == namespace}
