@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -210,3 +212,28 @@ def test_packets_that_are_no_queries_do_not_end_it() -> None:
             tcp.sendall(b"\0\0" + b"\xff\xff" + b"\0" * 100)
         assert asked_at("127.0.0.1", running.port) == "NOERROR"
         assert not [line for line in running.lines if "Traceback" in line]
+
+
+def test_probes_have_an_address_of_their_own_and_say_no_from_sigterm_on() -> None:
+    probes = free_port()
+    with minidns("--manifests", DEMO, "--probes", f"127.0.0.1:{probes}") as running:
+        assert running.status("/status")[0] == 200
+        running.admin = probes
+        assert [running.status(path)[0] for path in ("/health", "/ready", "/metrics")] == [200, 200, 200]
+        assert [running.status(path)[0] for path in ("/status", "/zone", "/explain")] == [404, 404, 404]
+        running.process.terminate()
+        eventually(lambda: running.status("/ready") == (503, "stopping\n"))
+        assert running.status("/health")[0] == 503
+        assert running.addresses(REDIS)
+        running.process.terminate()  # a second signal is an order
+        assert running.process.wait(PATIENCE) == 0
+
+
+def test_probes_go_with_flags_alone(tmp_path: Path) -> None:
+    (tmp_path / "Corefile").write_text(". {\n kubernetes cluster.local\n}\n")
+    command = [sys.executable, "-m", "minidns", "serve", "--conf", str(tmp_path / "Corefile"), "--probes", ":0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "minidns: --probes goes with flags: a Corefile has health, ready and prometheus for it\n",
+    )

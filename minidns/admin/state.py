@@ -29,6 +29,8 @@ def endpoints(running: Running, asked: Mapping[str, int]) -> tuple[Endpoint, ...
 def readiness(running: Running) -> tuple[bool, str]:
     """Whether there is something to answer from, and one line that says so or why not."""
     source, site = running.generation.source, running.generation.site
+    if running.stopping:
+        return False, "stopping"
     if not site.synced:
         problem = source.problem()[0] if source else ""
         return False, f"not ready: {problem or 'waiting for the first full list'}"

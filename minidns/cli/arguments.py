@@ -30,6 +30,7 @@ from minidns.config.settings import (
     Config,
     ConfigError,
     Forward,
+    Health,
     Kubernetes,
     Listen,
     Manifests,
@@ -43,6 +44,9 @@ from minidns.source.manifests.source import ManifestError
 #: Where `serve` listens unless it is told otherwise: a port that needs no privileges, on this machine only.
 LISTEN = "localhost:1053"
 ADMIN = str(settings.ADMIN)
+#: Seconds that a server with --probes answers on after SIGTERM, so that the cluster stops sending: those of kubeadm's
+#: Corefile.
+LAMEDUCK = 5.0
 
 _LEVELS = ("debug", "info", "warning", "error")
 
@@ -205,6 +209,7 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--transfer-keys", type=Path, metavar="FILE", help="their keys, as tsig-keygen writes them")
     group.add_argument("--no-ede", dest="ede", action="store_false", help="do not say why in answers (RFC 8914)")
     group.add_argument("--admin", default=ADMIN, metavar="ADDRESS", help=f"health, metrics, explain ({ADMIN}), or none")
+    group.add_argument("--probes", metavar="ADDRESS", help="health, ready, metrics and no more, for a cluster")
     group.add_argument("--workers", default="1", metavar="N", help="processes that share the port, auto: one per core")
     group.add_argument(
         "--state", type=Path, metavar="FILE", help="keep the last objects for when no API server is there"
@@ -219,10 +224,17 @@ def _serve(arguments: argparse.Namespace) -> int:
     return 0 if asyncio.run(app.serve(config, reread)) else 1
 
 
+def config_of(argv: Sequence[str]) -> Config:
+    """The configuration that a command line of `serve` means. Raises ConfigError or UsageError."""
+    return _config(_parser().parse_args(_with_command(list(argv))))
+
+
 def _config(arguments: argparse.Namespace) -> Config:
     workers = 0 if arguments.workers == "auto" else number(arguments.workers, "--workers", 1, MAX_WORKERS)
     admin = None if arguments.admin == "none" else Listen.parse(arguments.admin)
     if arguments.conf is not None:
+        if arguments.probes is not None:
+            raise UsageError("--probes goes with flags: a Corefile has health, ready and prometheus for it")
         config = corefile.read(arguments.conf)
         source = config.source if arguments.manifests is None else _source(arguments)
         return replace(config, source=source, admin=admin, workers=workers, state=arguments.state)
@@ -235,7 +247,17 @@ def _config(arguments: argparse.Namespace) -> Config:
         transfers=(Transfer(to=tuple(map(Secondary.parse, arguments.transfer))),) if arguments.transfer else (),
         tsig=Tsig(keys=read_keys(arguments.transfer_keys)) if arguments.transfer_keys else None,
     )
-    return Config(servers=(block,), source=_source(arguments), admin=admin, workers=workers, state=arguments.state)
+    probes = None if arguments.probes is None else Listen.parse(arguments.probes)
+    return Config(
+        servers=(block,),
+        source=_source(arguments),
+        admin=admin,
+        health=None if probes is None else Health(listen=probes, lameduck=LAMEDUCK),
+        ready=probes,
+        metrics=probes,
+        workers=workers,
+        state=arguments.state,
+    )
 
 
 def _forwards(upstreams: list[str]) -> tuple[Forward, ...]:

@@ -43,13 +43,16 @@ def container(deployment: Any) -> Any:
     return only
 
 
-def test_deployment_differs_in_image_command_and_sysctl_alone() -> None:
+def test_deployment_differs_in_image_command_security_and_memory_limit_alone() -> None:
     expected = copy.deepcopy(load(KUBEADM / "deployment.yaml"))
     del expected["metadata"]["namespace"]
     container(expected)["image"] = "minidns"
     container(expected)["command"] = ["minidns"]
     sysctl = {"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}
-    expected["spec"]["template"]["spec"]["securityContext"] = {"sysctls": [sysctl]}
+    security = {"sysctls": [sysctl], "seccompProfile": {"type": "RuntimeDefault"}}
+    expected["spec"]["template"]["spec"]["securityContext"] = security
+    assert container(expected)["resources"]["limits"] == {"memory": "170Mi"}
+    container(expected)["resources"]["limits"] = {"memory": "512Mi"}
     assert load(KIND / "deployment.yaml") == expected
 
 

@@ -6,15 +6,21 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
 
-from minidns.config.settings import Cluster
+from minidns.admin import table
+from minidns.admin.running import Running
+from minidns.admin.table import by_address
+from minidns.cli.arguments import config_of
+from minidns.config.settings import Cluster, Config
+from minidns.config.values import Listen
 from minidns.source.kubernetes.requests import resources
 from tests.support.places import ROOT
 
+TABLE = table.endpoints(cast(Running, None))
 FOLDER = ROOT / "config" / "kubernetes"
 
 
@@ -53,6 +59,7 @@ def test_every_kind_has_its_version() -> None:
         "ClusterRoleBinding": "rbac.authorization.k8s.io/v1",
         "Deployment": "apps/v1",
         "Service": "v1",
+        "PodDisruptionBudget": "policy/v1",
     }
 
 
@@ -89,8 +96,39 @@ def test_selectors_and_ports_meet() -> None:
     served = {(port["port"], port["protocol"]): ports[port["targetPort"]] for port in found["Service"]["spec"]["ports"]}
     assert served == {(53, "UDP"): (53, "UDP"), (53, "TCP"): (53, "TCP")}
     probes = {container[probe]["httpGet"]["path"]: container[probe]["httpGet"]["port"] for probe in PROBES}
-    assert probes == {"/health": "admin", "/ready": "admin"}
-    assert f":{ports['admin'][0]}" in container["args"]
+    assert probes == {"/health": "probes", "/ready": "probes"}
+    assert found["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"].items() <= labels
+    budget = found["PodDisruptionBudget"]["spec"]["maxUnavailable"]
+    assert budget < found["Deployment"]["spec"]["replicas"]
+
+
+def test_the_pods_address_has_what_the_cluster_asks_for_and_no_more() -> None:
+    config = the_config()
+    (container,) = documents()["Deployment"]["spec"]["template"]["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    paths = {listen: [one.path for one in some] for listen, some in by_address(config, TABLE).items()}
+    assert paths.pop(Listen("", ports["probes"])) == ["/health", "/ready", "/metrics"]
+    assert [listen.host for listen in paths] == ["127.0.0.1"]
+    assert {listen.port for block in config.servers for listen in block.listen} == {ports["dns"], ports["dns-tcp"]}
+
+
+def test_probes_match_lameduck() -> None:
+    """It is out of service while it still answers, is not killed for being about to stop, and has time to finish."""
+    pod = documents()["Deployment"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    config = the_config()
+    assert config.health is not None
+    lameduck = config.health.lameduck
+    ready, alive = container["readinessProbe"], container["livenessProbe"]
+    assert 0 < ready["periodSeconds"] * ready["failureThreshold"] <= lameduck
+    assert alive["periodSeconds"] * (alive["failureThreshold"] - 1) > lameduck
+    assert pod["terminationGracePeriodSeconds"] > 2 * lameduck
+
+
+def the_config() -> Config:
+    """What the container's arguments mean."""
+    (container,) = documents()["Deployment"]["spec"]["template"]["spec"]["containers"]
+    return config_of(container["args"])
 
 
 PROBES = ("livenessProbe", "readinessProbe")
@@ -103,11 +141,12 @@ def test_the_pod_has_no_rights_it_does_not_need() -> None:
     assert deployment["replicas"] == 2
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["runAsUser"] > 0
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert pod["dnsPolicy"] == "Default"
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
+        "capabilities": {"drop": ["ALL"]},
     }
     assert "hostNetwork" not in pod
     assert "volumes" not in pod
