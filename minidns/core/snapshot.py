@@ -1,13 +1,14 @@
 """The zone as it is now, to be read in slices while it changes: zone files and zone transfers come from here.
 
-A snapshot is the names of the moment and an overlay: what every name had that was touched since. The zone fills it
-while the snapshot is open (`Zone.overlays`), so that a snapshot costs changes what they touch, and nothing when none is
-open. Reading it is a walk of small steps: whoever reads decides what happens in between.
+A snapshot is an overlay: what every name had that was touched since, which the zone fills in while the snapshot is open
+(`Zone.overlays`). A name that is not in it is still as it was. So opening one costs nothing, changes cost what they
+touch, and nothing when none is open. Reading is a walk of small steps: whoever reads decides what happens in between.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from minidns.core import answers, names, reasons, records
 from minidns.core.names import Name
@@ -15,21 +16,20 @@ from minidns.core.records import Rrset
 from minidns.core.schema import Part
 from minidns.core.zone import Zone
 
-#: Names and records of one step of a walk: some 0.3 ms.
-STEP = 100
+#: Names and records of one step of a walk: some 0.3 ms. Names of one step of finding them: 0.6 ms.
+STEP, FOUND = 100, 2000
 
 
 class Snapshot:
     """A zone as it was when this was opened, until `close`, or as a context manager.
 
-    serial: of the zone then. To open one takes 2 ms for 100,000 endpoints: the names are copied.
+    serial: of the zone then.
     """
 
     def __init__(self, zone: Zone) -> None:
         self.serial = zone.serial
         self.settings = zone.settings
         self._zone = zone
-        self._names = list(zone.nodes)
         self._overlay: dict[Name, tuple[Part, ...]] = {}
         zone.overlays.append(self._overlay)
 
@@ -40,23 +40,26 @@ class Snapshot:
         self.close()
 
     def close(self) -> None:
-        """Let go of it; nothing can be read any more. Again is nothing."""
+        """Let go of it; what is read from then on may be of any time. Again is nothing."""
         # By identity: two overlays that are equal are still two.
         self._zone.overlays = [one for one in self._zone.overlays if one is not self._overlay]
-        self._names = []
 
-    def rrsets(self, origin: Name, step: int = STEP) -> Iterator[list[Rrset]]:
+    def rrsets(self, origin: Name, step: int = STEP, found_at_once: int = FOUND) -> Iterator[list[Rrset]]:
         """All records at and below `origin` in canonical order (RFC 4034, 6.1), the SOA record first.
 
-        A list for every `step` names that were looked at or records that were found, also an empty one. All records of
-        a name are in one list.
+        A list for every `step` names and records, also an empty one; before these an empty one for every
+        `found_at_once` names of the zone. All records of a name are in one list.
         """
-        below: dict[Name, list[Name]] = {}
-        for start in range(0, len(self._names), step):
-            for name in self._names[start : start + step]:
-                if name != names.ROOT:
-                    # The parent, in place: a call for each of a million names takes 0.1 s.
-                    below.setdefault(name[name[0] + 1 :], []).append(name)
+        # The labels directly below each name, with their lengths in front: a bytearray costs the garbage collector
+        # nothing, a list a look at each of its names.
+        below: dict[Name, bytearray] = {}
+        for some in self._names(found_at_once):
+            for name in some:
+                end = name[0] + 1
+                if (labels := below.get(name[end:])) is None:
+                    below[name[end:]] = bytearray(name[:end])
+                else:
+                    labels += name[:end]
             yield []
         found: list[Rrset] = []
         count = 0
@@ -68,6 +71,23 @@ class Snapshot:
                 yield found
                 found, count = [], 0
         yield found
+
+    def _names(self, step: int) -> Iterator[list[Name]]:
+        """Every name that there was, but the root; some twice, and some that are new and have no records here."""
+        zone = self._zone
+        at, moves = 0, zone.moves
+        left = iter(zone.nodes)
+        while some := list(islice(left, step)):
+            at += len(some)
+            yield [name for name in some if name != names.ROOT]
+            if zone.moves != moves:
+                # Names that are left have moved up by one for each that went at most: look at some again.
+                at, moves = max(0, at - (zone.moves - moves)), zone.moves
+                left = islice(zone.nodes, at, None)
+        # What went before it was looked at, with the names above that went with it.
+        gone = list(self._overlay)
+        for start in range(0, len(gone), step):
+            yield [above for name in gone[start : start + step] for above in _with_above(name)]
 
     def _at(self, name: Name) -> list[Rrset]:
         """The records of a name, SOA first."""
@@ -82,18 +102,26 @@ class Snapshot:
         return [rrset for rrset in found if rrset]
 
 
-def _in_order(origin: Name, below: dict[Name, list[Name]]) -> Iterator[Name]:
-    """A name and those below it, given the names directly below each. Its own stack: names can be 127 labels deep."""
+def _in_order(origin: Name, below: dict[Name, bytearray]) -> Iterator[Name]:
+    """A name and those below it, given the labels directly below each. Its own stack: names can be 127 labels deep."""
     left: list[Iterator[Name]] = [iter((origin,))]
     while left:
         for name in left[-1]:
             yield name
-            if children := below.get(name):
-                left.append(iter(sorted(children, key=_label)))
+            if labels := below.get(name):
+                left.append(_children(name, bytes(labels)))
                 break
         else:
             left.pop()
 
 
-def _label(name: Name) -> bytes:
-    return name[1 : name[0] + 1]
+def _children(name: Name, labels: bytes) -> Iterator[Name]:
+    """The names of these labels below a name, in order."""
+    for label in sorted(set(names.labels(labels + names.ROOT))):
+        yield bytes((len(label),)) + label + name
+
+
+def _with_above(name: Name) -> Iterator[Name]:
+    while name != names.ROOT:
+        yield name
+        name = names.parent(name)

@@ -76,6 +76,8 @@ class Zone:
         self.nodes: dict[Name, Node] = {}
         self.not_ready: Counter[Name] = Counter()
         self.cluster = Cluster()
+        #: How many nodes were added and removed: with each moves the place of others among the nodes.
+        self.moves = 0
         #: Of each open snapshot (`minidns.core.snapshot`), what the names had that were touched since.
         self.overlays: list[dict[Name, tuple[Part, ...]]] = []
         if settings.served:
@@ -305,6 +307,7 @@ class Zone:
     def _add(self, name: Name, node: Node) -> None:
         """Put a node in, and the empty non-terminals above it."""
         self.nodes[name] = node
+        self.moves += 1
         while name not in self.origins:
             name = names.parent(name)
             above = self.nodes.get(name)
@@ -314,6 +317,7 @@ class Zone:
                 above.children += 1
                 return
             self.nodes[name] = Node(children=1)
+            self.moves += 1
 
     def _take(self, name: Name, part: Part) -> None:
         node = self.nodes[name]
@@ -321,6 +325,7 @@ class Zone:
         node.parts = node.parts[:at] + node.parts[at + 1 :]
         while not node.parts and not node.children:
             del self.nodes[name]
+            self.moves += 1
             name = names.parent(name)
             node = self.nodes[name]
             node.children -= 1

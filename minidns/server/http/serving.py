@@ -18,6 +18,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from minidns.config.values import Listen
+from minidns.server.http.connections import Connections
 from minidns.server.http.endpoint import DNS, JSON, Asked, Endpoint, RefusedError, Reply
 from minidns.server.http.guard import foreign, is_loopback
 
@@ -35,23 +36,29 @@ _BODIES = {JSON: "JSON", DNS: "a DNS message"}
 async def serve(listens: Mapping[Listen, Sequence[Endpoint]]) -> AsyncIterator[dict[Listen, int]]:
     """Serve endpoints on each address; gives the ports. Raises OSError, which names the address."""
     runners: list[web.AppRunner] = []
+    servers: list[asyncio.Server] = []
     ports: dict[Listen, int] = {}
     places = _Places()
+    loop = asyncio.get_running_loop()
     try:
         for listen, endpoints in listens.items():
-            application = _application(endpoints, places)
+            connections = Connections()
+            application = _application(endpoints, places, connections)
             runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
             runners.append(runner)
             await runner.setup()
+            connections.server = runner.server
             hosts = ["127.0.0.1", "::1"] if listen.host == "localhost" else listen.host or None
             try:
-                await web.TCPSite(runner, hosts, listen.port).start()  # type: ignore[arg-type]
+                servers.append(await loop.create_server(connections, hosts, listen.port))
             except OSError as error:
                 why = os.strerror(error.errno or 0)
                 raise OSError(error.errno, f"cannot listen on {listen} (HTTP): {why}") from error
-            ports[listen] = runner.addresses[0][1]
+            ports[listen] = servers[-1].sockets[0].getsockname()[1]
         yield ports
     finally:
+        for server in servers:
+            server.close()
         for runner in runners:
             await runner.cleanup()
 
@@ -81,7 +88,7 @@ class _Places:
             await asyncio.sleep(0)
 
 
-def _application(endpoints: Sequence[Endpoint], places: _Places) -> web.Application:
+def _application(endpoints: Sequence[Endpoint], places: _Places, connections: Connections) -> web.Application:
     # What is offered to the cluster is asked by the names of Services, by probes and by proxies; the rest is not.
     guarded = not all(endpoint.public for endpoint in endpoints)
     known = "\n".join(endpoint.line() for endpoint in endpoints)
@@ -92,7 +99,8 @@ def _application(endpoints: Sequence[Endpoint], places: _Places) -> web.Applicat
         if guarded and (why := foreign(headers.get("Host"), headers.get("Origin"))):
             return _text(403, why)
         try:
-            return await handler(request)
+            with connections.asking(request):
+                return await handler(request)
         except RefusedError as error:
             return _text(error.status, str(error))
         except (ValueError, msgspec.MsgspecError) as error:

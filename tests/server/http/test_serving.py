@@ -14,6 +14,7 @@ import pytest
 
 from minidns.config.values import Listen
 from minidns.server.http.broadcast import BEHIND, Broadcast, event
+from minidns.server.http.connections import MOST
 from minidns.server.http.endpoint import EVENTS, JSON, Asked, Endpoint, RefusedError, Reply
 from minidns.server.http.serving import READERS, UNDER_WAY, serve
 
@@ -284,3 +285,17 @@ async def test_readers_do_not_hold_up_the_end(client: aiohttp.ClientSession, tol
     with suppress(aiohttp.ClientError):
         assert await response.content.read() == b"\n"
     response.close()
+
+
+async def test_idle_connections_make_room_for_those_that_ask(client: aiohttp.ClientSession, port: int) -> None:
+    reading = await client.get(f"http://127.0.0.1:{port}/events")
+    idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3 * MOST)]
+    assert (await get(client, port, "/health"))[0] == 200
+    assert await idle[0][0].read() == b""  # the oldest were closed
+    assert await reading.content.readline() == b": watching\n"  # what is being read is not idle
+    last, writer = idle[-1]
+    writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert (await last.readline()).startswith(b"HTTP/1.1 200")
+    for _, writer in idle:
+        writer.close()
+    reading.close()
