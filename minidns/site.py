@@ -148,8 +148,12 @@ class Site:
         )
 
     def known(self) -> dict[Kind, Mapping[Key, Object]]:
-        """Every object that the zones hold, by kind: as they are now, and as they change."""
-        return {kind: fed.zone.cluster.all(kind) for fed in self._fed.values() for kind in fed.kinds}
+        """Every object that the zones hold, by kind: as they are now, and as they change.
+
+        A Service comes before its slices: brought in behind them it would bring all its endpoints in at once.
+        """
+        found = {kind: fed.zone.cluster.all(kind) for fed in self._fed.values() for kind in fed.kinds}
+        return {kind: found[kind] for kind in (Namespace, Service, EndpointSlice, Pod) if kind in found}
 
     def reason(self, name: Name, type_: int) -> str:
         """Why the zones answer a question as they do, in a sentence; "" where records need none."""

@@ -48,7 +48,7 @@ class Snapshot:
         """All records at and below `origin` in canonical order (RFC 4034, 6.1), the SOA record first.
 
         A list for every `step` names and records, also an empty one; before these an empty one for every
-        `found_at_once` names of the zone. All records of a name are in one list.
+        `found_at_once` names of the zone. All records of an rrset are in one list.
         """
         # The labels directly below each name, with their lengths in front: a bytearray costs the garbage collector
         # nothing, a list a look at each of its names.
@@ -64,12 +64,13 @@ class Snapshot:
         found: list[Rrset] = []
         count = 0
         for name in _in_order(origin, below):
-            rrsets = self._at(name)
-            found += rrsets
-            count += 1 + sum(len(rrset.rdata) for rrset in rrsets)
-            if count >= step:
-                yield found
-                found, count = [], 0
+            count += 1
+            for rrset in self._at(name):
+                found.append(rrset)
+                count += len(rrset.rdata)
+                if count >= step:
+                    yield found
+                    found, count = [], 0
         yield found
 
     def _names(self, step: int) -> Iterator[list[Name]]:
@@ -89,7 +90,7 @@ class Snapshot:
         for start in range(0, len(gone), step):
             yield [above for name in gone[start : start + step] for above in _with_above(name)]
 
-    def _at(self, name: Name) -> list[Rrset]:
+    def _at(self, name: Name) -> Iterator[Rrset]:
         """The records of a name, SOA first."""
         parts = self._overlay.get(name)
         if parts is None:
@@ -99,7 +100,7 @@ class Snapshot:
         if records.SOA in types:
             types.sort(key=lambda type_: type_ != records.SOA)
         found = (answers.rrset_of(self.settings, self.serial, name, parts, type_) for type_ in types)
-        return [rrset for rrset in found if rrset]
+        return (rrset for rrset in found if rrset)
 
 
 def _in_order(origin: Name, below: dict[Name, bytearray]) -> Iterator[Name]:

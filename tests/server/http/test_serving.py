@@ -299,3 +299,25 @@ async def test_idle_connections_make_room_for_those_that_ask(client: aiohttp.Cli
     for _, writer in idle:
         writer.close()
     reading.close()
+
+
+async def test_one_request_begins_per_turn_of_the_loop(client: aiohttp.ClientSession) -> None:
+    turn = 0
+    begun = []
+
+    async def turns() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    async def on_work(_: Asked) -> Reply:
+        begun.append(turn)
+        return Reply("done")
+
+    ticking = asyncio.create_task(turns())
+    async with serve({HERE: (Endpoint(path="/work", doc="some", handler=on_work),)}) as ports:
+        replies = await asyncio.gather(*(get(client, ports[HERE], "/work") for _ in range(UNDER_WAY)))
+    ticking.cancel()
+    assert {status for status, _, _ in replies} == {200}
+    assert len(set(begun)) == len(begun) == UNDER_WAY
