@@ -25,6 +25,7 @@ from minidns.core.model import Endpoint, EndpointSlice, Kind, Namespace, Object,
 from minidns.explain import explain_search
 from minidns.generation import Generation, settle, site_of
 from minidns.server.http.endpoint import Asked
+from minidns.transfer.serials import Serials
 
 PER_SERVICE, NAMESPACES, HUGE = 100, 100, 10_000
 BLOCK = ServerBlock(kubernetes=Kubernetes())
@@ -129,7 +130,7 @@ async def main(count: int) -> None:
     for kind, some in objects(count).items():
         site.publish([Replaced(kind, tuple(some))])
     site.mark_synced()
-    generation = Generation(CONFIG, site, None)
+    generation = Generation(CONFIG, site, None, Serials())
     settle()
     print(f"{count} endpoints, {len(site.zones[0].nodes)} names")
     turns = Turns()

@@ -187,9 +187,9 @@ def _add_zone(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what is answered")
     group.add_argument("--zone", action="append", metavar="NAME", help="cluster.local in-addr.arpa ip6.arpa by default")
     group.add_argument("--ttl", type=int, default=5, metavar="SECONDS", help="of every record (5)")
-    group.add_argument(
-        "--pods", choices=[mode.value for mode in PodMode], default="disabled", help="names by pod address"
-    )
+    modes = [mode.value for mode in PodMode]
+    text = f"names by pod address: {', '.join(modes)}"
+    group.add_argument("--pods", choices=modes, metavar="MODE", default="disabled", help=text)
     group.add_argument("--endpoint-pod-names", action="store_true", help="name endpoints without hostname after pods")
 
 
@@ -247,12 +247,12 @@ def _config(arguments: argparse.Namespace) -> Config:
         transfers=(Transfer(to=tuple(map(Secondary.parse, arguments.transfer))),) if arguments.transfer else (),
         tsig=Tsig(keys=read_keys(arguments.transfer_keys)) if arguments.transfer_keys else None,
     )
-    probes = None if arguments.probes is None else Listen.parse(arguments.probes)
+    probes = () if arguments.probes is None else (Listen.parse(arguments.probes),)
     return Config(
         servers=(block,),
         source=_source(arguments),
         admin=admin,
-        health=None if probes is None else Health(listen=probes, lameduck=LAMEDUCK),
+        health=tuple(Health(listen=listen, lameduck=LAMEDUCK) for listen in probes),
         ready=probes,
         metrics=probes,
         workers=workers,

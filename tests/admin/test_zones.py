@@ -15,6 +15,7 @@ from minidns.core.model import Deleted, Service, Upserted
 from minidns.core.snapshot import FOUND, STEP
 from minidns.generation import Generation, site_of
 from minidns.server.http.endpoint import Asked, RefusedError
+from minidns.transfer.serials import Serials
 from tests.support.clusters import service
 
 COUNT = 3000
@@ -33,7 +34,7 @@ def served() -> Served:
     site = site_of(config, 1)
     site.publish([Upserted(service(f"a/web-{n}", f"10.96.{n >> 8}.{n & 255}", ports="http:80")) for n in range(COUNT)])
     site.mark_synced()
-    return Served(Generation(config, site, None))
+    return Served(Generation(config, site, None, Serials()))
 
 
 async def test_it_is_sent_in_steps_and_is_of_one_moment(served: Served) -> None:

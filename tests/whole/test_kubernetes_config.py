@@ -117,8 +117,8 @@ def test_probes_match_lameduck() -> None:
     pod = documents()["Deployment"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     config = the_config()
-    assert config.health is not None
-    lameduck = config.health.lameduck
+    (health,) = config.health
+    lameduck = health.lameduck
     ready, alive = container["readinessProbe"], container["livenessProbe"]
     assert 0 < ready["periodSeconds"] * ready["failureThreshold"] <= lameduck
     assert alive["periodSeconds"] * (alive["failureThreshold"] - 1) > lameduck
