@@ -2,6 +2,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Who may have the zones, and is told of changes: the servers of config/secondaries/, which may be there or not.
+SECONDARIES := --transfer 127.0.0.2:1153 --transfer 127.0.0.3:1253 --transfer 127.0.0.1:1353
+
 .PHONY: run test tools lint bench images clean
 
 $(BIN)/minidns: pyproject.toml
@@ -15,7 +18,7 @@ run: $(BIN)/minidns
 	@echo '  dig @127.0.0.1 -p 1053 nginx.default.svc.cluster.local'
 	@echo '  dig @127.0.0.1 -p 1053 my-headless-service.default.svc.cluster.local'
 	@echo
-	$(BIN)/minidns serve --manifests config/demo --ttl 30
+	$(BIN)/minidns serve --manifests config/demo --ttl 30 $(SECONDARIES)
 
 lint: $(BIN)/minidns
 	$(BIN)/ruff check .
