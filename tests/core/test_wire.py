@@ -321,6 +321,7 @@ def test_extended_errors_are_read_back() -> None:
     assert wire.extended_error(answer(struct.pack("!HH", 15, 1) + b"\0")) is None, "too short for a code"
     assert wire.extended_error(answer(struct.pack("!HHH", 15, 3, 18) + b"\xff")) == (18, "\ufffd")
     assert wire.extended_error(header(0x8180, (1, 1, 0, 0)) + question + record) is None
+    assert wire.extended_error(header(0x8180, (1, 0, 0, 1)) + question + record) is None, "an address, and no OPT"
 
 
 @given(st.binary(max_size=60))
