@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from minidns import __version__, explain
-from minidns.cli import bench, following, lesson, lint, secondaries, top, verbs
+from minidns.cli import ask, bench, completion, following, lesson, lint, running, secondaries, top, verbs
 from minidns.cli import commands as commands_
 from minidns.cli.offline import OfflineError
 from minidns.cli.pod import command as pod
 from minidns.cli.repeats import Repeats
-from minidns.config import corefile, settings
+from minidns.cli.running import ADMIN
+from minidns.config import corefile
 from minidns.config.plugins.cache import Cache
 from minidns.config.plugins.transfer import Secondary, Transfer
 from minidns.config.plugins.tsig import Tsig, read_keys
@@ -43,7 +44,6 @@ from minidns.source.manifests.source import ManifestError
 
 #: Where `serve` listens unless it is told otherwise: a port that needs no privileges, on this machine only.
 LISTEN = "localhost:1053"
-ADMIN = str(settings.ADMIN)
 #: Seconds that a server with --probes answers on after SIGTERM, so that the cluster stops sending: those of kubeadm's
 #: Corefile.
 LAMEDUCK = 5.0
@@ -60,7 +60,7 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 it failed, or the answer is no, 2 it cannot be done as asked for."""
-    arguments = _parser().parse_args(_with_command(list(sys.argv[1:] if argv is None else argv)))
+    arguments = _parsed(_with_command(list(sys.argv[1:] if argv is None else argv)))
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(Repeats())
     logging.basicConfig(level=arguments.log.upper(), format="%(message)s", handlers=[handler])
@@ -80,6 +80,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _parsed(argv: list[str]) -> argparse.Namespace:
+    """As a parser does; a type may stand behind options, too, where argparse expects nothing that can be left out."""
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if len(rest) == 1 and not rest[0].startswith("-") and getattr(arguments, "type", "") is None:
+        arguments.type = rest.pop()
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return arguments
 
 
 def _with_command(argv: list[str]) -> list[str]:
@@ -106,17 +117,19 @@ def _parser() -> argparse.ArgumentParser:
     zone = _command(commands, "zone", _zone, "print the zone as a zone file")
     _add_source(zone)
     _add_zone(zone)
+    running.add_admin(zone, None)
     zone.add_argument("--origin", metavar="NAME", help="print this zone, such as in-addr.arpa, instead of the first")
     why = _command(commands, "explain", _explain, "say why a name answers as it does")
     why.add_argument("name", help="as a pod would write it with --from, else whole")
     why.add_argument("type", nargs="?", help="A by default; with --from A and AAAA")
     why.add_argument("--from", dest="namespace", metavar="NAMESPACE", help="walk the search list of a pod there")
-    why.add_argument("--ndots", type=int, default=explain.NDOTS, help=f"of that pod's resolver ({explain.NDOTS})")
+    why.add_argument("--ndots", default="", help=f"of that pod's resolver ({explain.NDOTS})")
+    why.add_argument("--libc", default="", help="whose resolver that is: glibc (the default) or musl")
     changes = _command(commands, "watch", _watch, "print changes as they happen")
     following.add_watch_arguments(changes)
     for command in (why, changes):
         command.add_argument("--json", action="store_true", help="for programs")
-        command.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"of a running server ({ADMIN})")
+        running.add_admin(command)
         _add_source(command, filled=command is why)
         _add_zone(command)
     asked = _command(commands, "queries", following.queries_command, "print queries as they are answered, and why so")
@@ -125,19 +138,21 @@ def _parser() -> argparse.ArgumentParser:
     top_ = _command(commands, "top", top.top_command, "show who asks how much of what; q ends it")
     top.add_arguments(top_)
     for command in (asked, top_):
-        command.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"of a running server ({ADMIN})")
+        running.add_admin(command)
     secondaries_ = _command(
         commands,
         "secondaries",
         secondaries.run,
         "list the servers that take zones from a running one",
     )
-    secondaries_.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"of that server ({ADMIN})")
+    running.add_admin(secondaries_)
     secondaries_.add_argument("--json", action="store_true", help="for programs")
     status = _command(commands, "status", commands_.status_command, "print the state of a running server")
-    status.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"of that server ({ADMIN})")
+    running.add_admin(status)
+    status.add_argument("--json", action="store_true", help="for programs")
+    ask.add_arguments(_command(commands, "ask", ask.run, "ask a DNS server, and read its answer to a learner"), LISTEN)
     # One line of the epilog lists them together: help fits one screen.
-    verbs.add_commands(partial(_command, commands, listed=False), ADMIN)
+    verbs.add_commands(partial(_command, commands, listed=False))
     lesson.add_command(partial(_command, commands))
     bench_ = _command(commands, "bench", bench.run, "measure a server with the names of its zone, by dnsperf")
     bench.add_arguments(bench_)
@@ -145,6 +160,9 @@ def _parser() -> argparse.ArgumentParser:
     lint.add_arguments(_command(commands, "lint", lint.run, "say what is wrong with manifests, or hardly meant"))
     check = _command(commands, "check", _check, "say what a Corefile means, or what is wrong with it")
     check.add_argument("file", type=Path)
+    completed = partial(completion.run, parser)
+    shells = _command(commands, "completion", completed, "print what completes commands in a shell", listed=False)
+    completion.add_arguments(shells)
     return parser
 
 
@@ -290,12 +308,7 @@ def _source(arguments: argparse.Namespace) -> Manifests | Cluster:
 
 
 def _zone(arguments: argparse.Namespace) -> int:
-    from minidns.cli.offline import zone_text
-
-    pieces = asyncio.run(zone_text(_source(arguments), _kubernetes(arguments), arguments.origin))
-    sys.stdout.writelines(pieces)
-    sys.stdout.flush()
-    return 0
+    return commands_.zone_command(arguments, _offline(arguments), _kubernetes(arguments))
 
 
 def _explain(arguments: argparse.Namespace) -> int:

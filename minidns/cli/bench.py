@@ -14,8 +14,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +23,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from minidns.cli.offline import OfflineError, zone_text
+from minidns.cli.running import add_admin, asked
 from minidns.config.settings import Kubernetes, Manifests
-from minidns.config.values import split_port
+from minidns.config.values import UsageError, split_port
 from minidns.source.manifests.source import ManifestError
 
-SERVER, ADMIN = "127.0.0.1:1053", "http://127.0.0.1:8053"
+SERVER = "127.0.0.1:1053"
 #: Sockets that questions leave from: the kernel spreads workers that share a port by the sender's port.
 CLIENTS = 16
 #: Seconds after which dnsperf gives an answer up.
@@ -125,7 +124,7 @@ def questions(zone: Iterable[str]) -> list[str]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--server", default=SERVER, metavar="HOST:PORT", help=f"whom to ask ({SERVER})")
-    parser.add_argument("--admin", default=ADMIN, metavar="URL", help=f"whose zone to ask for ({ADMIN})")
+    add_admin(parser)
     parser.add_argument("--manifests", type=Path, metavar="PATH", help="take the zone from this folder of YAML instead")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long to ask (10)")
 
@@ -153,16 +152,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _zone(arguments: argparse.Namespace) -> list[str]:
     if arguments.manifests is not None:
         return "".join(asyncio.run(zone_text(Manifests(path=arguments.manifests), Kubernetes(), None))).splitlines()
-    url = f"{arguments.admin.rstrip('/')}/zone"
     try:
-        with urllib.request.urlopen(url, timeout=10) as response:
+        with asked(arguments.admin, "/zone") as response:
             return str(response.read(), "utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise BenchError(
-            f"no zone from {url}: {reason}. Name the admin address of a running minidns with --admin,"
-            " or the manifests that it serves with --manifests"
-        ) from None
+    except (OSError, UsageError) as error:
+        raise BenchError(f"no zone: {error}") from None
 
 
 def _with_progress(server: str, lines: list[str], seconds: float) -> Result:

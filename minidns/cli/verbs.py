@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from minidns.admin.verbs import Done, Journal
-from minidns.cli.running import asked
+from minidns.cli.running import add_admin, asked
 from minidns.config.values import UsageError
 from minidns.source.manifests.controllers import verbs
 from minidns.source.manifests.controllers.verbs import Verb, VerbError
@@ -23,13 +23,13 @@ _LOOK = 0.1
 Add = Callable[[str, object, str], argparse.ArgumentParser]
 
 
-def add_commands(add: Add, admin: str) -> None:
-    """Put the verbs into a parser. admin: where the server is by default."""
+def add_commands(add: Add) -> None:
+    """Put the verbs into a parser."""
 
     def verb(name: str, run: object, text: str, example: str) -> argparse.ArgumentParser:
         parser = add(name, run, text)
         parser.add_argument("target", nargs="+", metavar="KIND/NAME", help=example)
-        _add_common(parser, admin)
+        _add_common(parser)
         return parser
 
     scale = verb("scale", _scale, "give a workload another number of pods", "such as statefulset/web")
@@ -39,15 +39,15 @@ def add_commands(add: Add, admin: str) -> None:
     rollout.usage = "minidns rollout restart KIND/NAME [options]"
     verb("unready", _unready, "play a readiness probe that fails", "such as pod/web-0")
     verb("ready", _ready, "play a readiness probe that passes", "such as pod/web-0")
-    _add_common(add("reset", _reset, "take back what all verbs did"), admin)
+    _add_common(add("reset", _reset, "take back what all verbs did"))
 
 
-def _add_common(parser: argparse.ArgumentParser, admin: str) -> None:
+def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--namespace", default="default", metavar="NAME", help="of the object (default)")
     parser.add_argument("--pace", type=float, default=PACE, metavar="SECONDS", help=f"between two steps ({PACE:g})")
     parser.add_argument("--no-wait", action="store_true", help="do not wait for the steps after the first")
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("--admin", default=admin, metavar="HOST:PORT", help=f"of a running server ({admin})")
+    add_admin(parser)
 
 
 def _scale(arguments: argparse.Namespace) -> int:

@@ -26,7 +26,7 @@ def render(explanation: Explanation | SearchExplanation, console: Console) -> No
         _search(explanation, console)
         explanation = explanation.explanation
     _head(explanation, console)
-    _table(console, "read as", [(one.text, _role(one.text, one.role)) for one in explanation.labels])
+    table(console, "read as", [(one.text, _role(one.text, one.role)) for one in explanation.labels])
     if explanation.service:
         _service(explanation.service, console)
     _records(explanation, console)
@@ -56,7 +56,7 @@ def _service(service: Service, console: Console) -> None:
     if service.type != "ExternalName":
         terminating = f", {service.terminating_count} terminating" if service.terminating_count else ""
         rows.append(("endpoints", f"{service.endpoint_count}, {service.ready_count} ready{terminating}"))
-    _table(console, f"{kind} {service.namespace}/{service.name}", [row for row in rows if row[1]])
+    table(console, f"{kind} {service.namespace}/{service.name}", [row for row in rows if row[1]])
     for slice_ in service.slices:
         _slice(service, slice_, console)
     if more := service.slice_count - len(service.slices):
@@ -79,7 +79,7 @@ def _slice(service: Service, slice_: Slice, console: Console) -> None:
         if one.slice == slice_.name
     ]
     rows += [("...", f"{more} more")] if (more := slice_.endpoints - len(rows)) else []
-    _table(console, f"{title}; ports {_ports(slice_.ports) or 'none'}", rows)
+    table(console, f"{title}; ports {_ports(slice_.ports) or 'none'}", rows)
 
 
 def _ports(ports: tuple[Port, ...]) -> str:
@@ -92,7 +92,7 @@ def _records(explanation: Explanation, console: Console) -> None:
         (one.name, str(one.ttl), one.type, one.data, f"from {one.source}") for one in records
     ]
     rows += [("...", f"{more} more")] if (more := explanation.record_count - len(records)) else []
-    _table(console, "records", rows)
+    table(console, "records", rows)
 
 
 def _search(search: SearchExplanation, console: Console) -> None:
@@ -108,7 +108,7 @@ def _search(search: SearchExplanation, console: Console) -> None:
         )
         for one in search.candidates
     ]
-    _table(console, number(search.queries, "query"), rows)
+    table(console, number(search.queries, "query"), rows)
     for rule in search.rules:
         _print(console, Text(f"  {rule}", "dim"))
     if search.with_dot is not None:
@@ -133,10 +133,11 @@ def _outcome(rcode: str | None, count: int) -> str:
 
 
 def _list(console: Console, title: str, lines: Sequence[str]) -> None:
-    _table(console, title, [(f"- {line}",) for line in lines])
+    table(console, title, [(f"- {line}",) for line in lines])
 
 
-def _table(console: Console, title: str, rows: Sequence[tuple[str, ...]]) -> None:
+def table(console: Console, title: str, rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows under a title, their columns aligned; nothing without rows. Texts are escaped already."""
     if not rows:
         return
     _print(console, Text(title, "bold"))

@@ -47,4 +47,6 @@ def joined(
     rcode = records.NOERROR if answer.rcode == records.REFUSED else answer.rcode
     counts = (len(chain) + answer.counts[0], *answer.counts[1:])
     # AA speaks of the first name of the answer (RFC 1035, 4.1.1), and that is the zone's.
-    return Message(rcode, counts, b"".join(packer.pieces), authentic=answer.authentic, authoritative=True)
+    return Message(
+        rcode, counts, b"".join(packer.pieces), authentic=answer.authentic, authoritative=True, errors=answer.errors
+    )

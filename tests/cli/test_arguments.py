@@ -57,7 +57,7 @@ def test_help_fits_one_screen() -> None:
     assert "on the pods of manifests: scale, delete, rollout restart, unready, ready, reset" in lines
 
 
-@pytest.mark.parametrize("command", ["serve", "zone", "explain", "watch", "queries", "top", "status", "check"])
+@pytest.mark.parametrize("command", ["serve", "zone", "explain", "watch", "queries", "top", "status", "ask", "check"])
 def test_help_of_each_command(command: str) -> None:
     done = program(command, "--help")
     assert done.returncode == 0
@@ -211,11 +211,18 @@ def test_questions_that_make_no_sense(arguments: str, said: str, capsys: pytest.
 
 
 @pytest.mark.parametrize("command", ["status", "watch", "queries", "top --seconds 1", "explain web"])
-@pytest.mark.parametrize("admin", ["127.0.0.1:{port}", "127.0.0.1:http", "not a host"])
-def test_server_that_is_not_there(command: str, admin: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code, line = refused(capsys, *command.split(), "--admin", admin.format(port=free_port()))
+def test_server_that_is_not_there(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, line = refused(capsys, *command.split(), "--admin", f"127.0.0.1:{free_port()}")
     assert line.startswith("minidns: no minidns at http://")
     assert "--manifests" in line
+    assert code == 2
+
+
+@pytest.mark.parametrize("command", ["status", "watch", "queries", "top --seconds 1", "explain web"])
+@pytest.mark.parametrize("admin", ["127.0.0.1:http", "not a host"])
+def test_what_is_no_server(command: str, admin: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, line = refused(capsys, *command.split(), "--admin", admin)
+    assert line.startswith(f"minidns: --admin {admin}: ")
     assert code == 2
 
 

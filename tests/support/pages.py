@@ -32,8 +32,8 @@ def words(line: str) -> str:
 
 def run(command: str, folder: Path, running: Running) -> list[str]:
     command = command.replace("-p 1053", f"-p {running.port}")
-    command = re.sub(r"\bminidns pod", f"minidns pod --server 127.0.0.1:{running.port}", command)
-    command = re.sub(r"\bminidns (?!pod|lint)(\w+)", rf"minidns \1 --admin 127.0.0.1:{running.admin}", command)
+    command = re.sub(r"\bminidns (pod|ask)", rf"minidns \1 --server 127.0.0.1:{running.port}", command)
+    command = re.sub(r"\bminidns (?!pod|ask|lint)(\w+)", rf"minidns \1 --admin 127.0.0.1:{running.admin}", command)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", command],

@@ -35,8 +35,8 @@ _ANSWERS = " answers on "
 _PRELUDE = """
 minidns() {{
   case "$1" in
-    explain | watch | status | queries | top) {python} -m minidns "$1" --admin {admin} "${{@:2}}" ;;
-    pod) {python} -m minidns pod --server {zone} "${{@:2}}" ;;
+    explain | watch | zone | status | queries | top) {python} -m minidns "$1" --admin {admin} "${{@:2}}" ;;
+    pod | ask) {python} -m minidns "$1" --server {zone} "${{@:2}}" ;;
     scale | delete | rollout | unready | ready | reset)
       {python} -m minidns "$1" --admin {admin} {pace} "${{@:2}}" ;;
     *) {python} -m minidns "$@" ;;

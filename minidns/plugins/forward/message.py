@@ -24,6 +24,8 @@ QR, AA, TC, RD, RA, AD, CD, DO = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020,
 _MAX_TTL = 0x7FFFFFFF
 #: Bounds that change no TTL.
 ANY_TTL = (0, _MAX_TTL)
+#: Extended DNS Errors of one answer that are passed on.
+_MOST_ERRORS = 3
 
 Kind = Literal["success", "denial", "servfail", "other"]
 
@@ -36,6 +38,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         the lower of its TTL and its minimum field (RFC 2308, 5).
     ttl: the lowest of these; None when the answer has nothing that says how long it may be kept.
     authentic, authoritative: the AD and the AA flag.
+    errors: its Extended DNS Errors as options of an OPT record: a client is told of them too (RFC 8914, 3).
     """
 
     rcode: int
@@ -45,6 +48,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     ttl: int | None = None
     authentic: bool = False
     authoritative: bool = False
+    errors: bytes = b""
 
     @property
     def kind(self) -> Kind:
@@ -102,6 +106,7 @@ def _answer(packet: bytes, start: int) -> Message:
     ttls: list[tuple[int, int]] = []
     negative = counts[0] == 0
     has_soa = False
+    errors = b""
     for number in range(sum(counts)):
         at = wire.skip_name(packet, position)
         type_, _, ttl, length = struct.unpack_from("!HHIH", packet, at)
@@ -112,6 +117,7 @@ def _answer(packet: bytes, start: int) -> Message:
             if following < len(packet):
                 return _answer(_opt_last(packet, start), start)
             rcode, end = rcode | (ttl >> 24) << 4, position
+            errors = _errors(packet[at + 10 :])
         else:
             ttl = ttl if ttl <= _MAX_TTL else 0
             if type_ == records.SOA and counts[0] <= number < counts[0] + counts[1]:
@@ -124,7 +130,20 @@ def _answer(packet: bytes, start: int) -> Message:
     additional = counts[2] - (end < len(packet))
     lowest = min((ttl for _, ttl in ttls), default=None) if has_soa or not negative else None
     sections = (counts[0], counts[1], additional)
-    return Message(rcode, sections, packet[start:end], tuple(ttls), lowest, bool(flags & AD), bool(flags & AA))
+    return Message(rcode, sections, packet[start:end], tuple(ttls), lowest, bool(flags & AD), bool(flags & AA), errors)
+
+
+def _errors(options: bytes) -> bytes:
+    """The first Extended DNS Errors among the options of an OPT record, each no longer than one of ours."""
+    found: list[bytes] = []
+    at = 0
+    while at + 4 <= len(options) and len(found) < _MOST_ERRORS:
+        code, length = struct.unpack_from("!HH", options, at)
+        if code == wire.EDE and 2 <= length <= len(options) - at - 4:
+            text = options[at + 6 : at + 4 + length].decode("utf-8", "ignore")
+            found.append(wire.ede(int.from_bytes(options[at + 4 : at + 6], "big"), text)[len(wire.NO_OPTIONS) :])
+        at += 4 + length
+    return b"".join(found)
 
 
 def _is_name(name: bytes) -> bool:
@@ -172,6 +191,9 @@ def reply(
     flags |= AA if message.authoritative else 0
     opt = b""
     if edns is not None:
+        if message.errors:
+            every = options[len(wire.NO_OPTIONS) :] + message.errors
+            options = len(every).to_bytes(2, "big") + every
         opt = struct.pack("!BHHI", 0, records.OPT, edns.size, (rcode >> 4) << 24 | (DO if edns.do else 0)) + options
     elif rcode > 15:
         rcode = records.SERVFAIL
