@@ -8,9 +8,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.support.places import ROOT
-from tests.support.running import Running, eventually, minidns
+from tests.support.running import eventually, minidns
 
 
 def commands(page: str) -> list[tuple[str, list[str]]]:
@@ -30,10 +31,18 @@ def words(line: str) -> str:
     return " ".join(line.split())
 
 
-def run(command: str, folder: Path, running: Running) -> list[str]:
-    command = command.replace("-p 1053", f"-p {running.port}")
-    command = re.sub(r"\bminidns (pod|ask)", rf"minidns \1 --server 127.0.0.1:{running.port}", command)
-    command = re.sub(r"\bminidns (?!pod|ask|lint)(\w+)", rf"minidns \1 --admin 127.0.0.1:{running.admin}", command)
+class Ports(NamedTuple):
+    """Where a page's commands find a server: DNS, the admin endpoints, and a second server."""
+
+    dns: int
+    admin: int
+    cache: int = 0
+
+
+def run(command: str, folder: Path, ports: Ports) -> list[str]:
+    command = command.replace("-p 1053", f"-p {ports.dns}").replace("-p 1054", f"-p {ports.cache}")
+    command = re.sub(r"\bminidns (pod|ask)", rf"minidns \1 --server 127.0.0.1:{ports.dns}", command)
+    command = re.sub(r"\bminidns (?!pod|ask|lint)(\w+)", rf"minidns \1 --admin 127.0.0.1:{ports.admin}", command)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", command],
@@ -59,18 +68,23 @@ def play(page: str, folder: Path) -> int:
     Returns how many commands there were.
     """
     shutil.copytree(ROOT / "config" / "demo", folder / "config" / "demo")
-    steps = commands(page)
     with minidns("--manifests", str(folder / "config" / "demo"), "--ttl", "30") as running:
-        for command, expected in steps:
-            printed: list[str] = []
+        return follow(page, folder, Ports(running.port, running.admin))
 
-            def agrees(command: str = command, expected: list[str] = expected, printed: list[str] = printed) -> bool:
-                printed[:] = run(command, folder, running)
-                return shows(printed, expected)
 
-            try:
-                # An edit shows in a moment; what does not change the demo can be asked again until then.
-                eventually(agrees) if expected else run(command, folder, running)
-            except AssertionError:
-                raise AssertionError(f"$ {command}\n" + "\n".join(printed)) from None
+def follow(page: str, folder: Path, ports: Ports) -> int:
+    """Run the page's commands in a folder, beside a server. Returns how many there were."""
+    steps = commands(page)
+    for command, expected in steps:
+        printed: list[str] = []
+
+        def agrees(command: str = command, expected: list[str] = expected, printed: list[str] = printed) -> bool:
+            printed[:] = run(command, folder, ports)
+            return shows(printed, expected)
+
+        try:
+            # An edit shows in a moment; what does not change the demo can be asked again until then.
+            eventually(agrees) if expected else run(command, folder, ports)
+        except AssertionError:
+            raise AssertionError(f"$ {command}\n" + "\n".join(printed)) from None
     return len(steps)
