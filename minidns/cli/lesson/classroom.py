@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import msgspec
 
-from minidns.cli.running import asked
+from minidns.cli.running import asked, url_of
 from minidns.config import settings
 from minidns.config.values import Listen, UsageError
 from minidns.lessons import Lesson, Look, Question, Walked, Words, holds
@@ -150,6 +150,7 @@ def visit(lesson: Lesson, admin: str) -> Iterator[Room]:
     """A running server. Raises UsageError when it has not the lesson's objects."""
     if lesson.cache is not None:
         raise UsageError("this lesson has a second server, with a cache: play it without --admin")
+    admin = url_of(admin).removeprefix("http://")
     with asked(admin, "/state") as response:
         state = msgspec.json.decode(response.read(), type=_State)
     zone = Listen.parse(state.listening[0])

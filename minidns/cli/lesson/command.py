@@ -28,9 +28,7 @@ def add_command(add: Add) -> None:
     parser = add("lesson", run, "learn cluster DNS: list the lessons, or play one")
     parser.add_argument("name", nargs="?", help="of a lesson, or a path to a lesson's file")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument(
-        "--admin", metavar="HOST:PORT", help="play it on this running server, instead of a cluster of its own"
-    )
+    how.add_argument("--admin", metavar="HOST:PORT", help="play it on a running server, this one (or its URL)")
     how.add_argument("--manifests", action="store_true", help="print the manifests of its cluster")
     how.add_argument("--rehearse", action="store_true", help="play every right and wrong way by itself, for authors")
 
