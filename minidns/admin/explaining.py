@@ -17,6 +17,7 @@ _PARAMETERS = {
 
 def endpoints(running: Running) -> tuple[Endpoint, ...]:
     async def on_explain(asked: Asked) -> Reply:
-        return Reply(explain.to_json(running.generation.site.explain(asked.query)), JSON)
+        site, source = running.generation.site, running.generation.source
+        return Reply(explain.to_json(site.explain(asked.query, source.ground if source else None)), JSON)
 
     return (Endpoint(path="/explain", doc="why a name answers as it does", parameters=_PARAMETERS, handler=on_explain),)

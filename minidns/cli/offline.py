@@ -9,7 +9,7 @@ from typing import NoReturn
 from minidns.config.settings import Cluster, Config, Kubernetes, Manifests, ServerBlock
 from minidns.config.values import zone_name
 from minidns.core import names
-from minidns.explain import Explanation, SearchExplanation
+from minidns.explain import Explanation, Ground, SearchExplanation
 from minidns.site import Site
 from minidns.source.choice import Source, open_source
 from minidns.views import zonefile
@@ -23,8 +23,9 @@ class OfflineError(Exception):
     """There is nothing to answer from; the text says why."""
 
 
-async def load(source: Manifests | Cluster, kubernetes: Kubernetes) -> Site:
-    """A synced site. Raises ManifestError, ConnectError, or OfflineError when an API server does not answer."""
+async def load(source: Manifests | Cluster, kubernetes: Kubernetes) -> tuple[Site, Ground | None]:
+    """A synced site, and where its objects are written. Raises ManifestError, ConnectError, or OfflineError when an API
+    server does not answer."""
     site = Site(Config(servers=(ServerBlock(kubernetes=kubernetes),), source=source))
     opened = await open_source(source, site.kinds)
     try:
@@ -34,7 +35,7 @@ async def load(source: Manifests | Cluster, kubernetes: Kubernetes) -> Site:
     finally:
         await opened.close()
     site.mark_synced()
-    return site
+    return site, opened.ground
 
 
 async def _first_list(opened: Source, site: Site) -> None:
@@ -52,7 +53,8 @@ async def explained(
     source: Manifests | Cluster, kubernetes: Kubernetes, query: Mapping[str, str]
 ) -> Explanation | SearchExplanation:
     """As a server's `/explain`. Raises ValueError for a query that makes no sense."""
-    return (await load(source, kubernetes)).explain(query)
+    site, ground = await load(source, kubernetes)
+    return site.explain(query, ground)
 
 
 async def watched(source: Manifests | Cluster, kubernetes: Kubernetes, tell: Callable[[Event], None]) -> NoReturn:
@@ -71,7 +73,7 @@ async def watched(source: Manifests | Cluster, kubernetes: Kubernetes, tell: Cal
 async def zone_text(source: Manifests | Cluster, kubernetes: Kubernetes, origin: str | None) -> Iterator[str]:
     """The zone file of one origin, the cluster zone by default, in pieces."""
     name = names.from_text(zone_name(origin)) if origin else b""
-    site = await load(source, kubernetes)
+    site, _ = await load(source, kubernetes)
     name = name or site.zones[0].settings.origin
     for zone in site.zones:
         if name in zone.origins:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from minidns.config.settings import Cluster, Manifests
 from minidns.core.model import Change, Kind, Pod
+from minidns.explain import Ground
 from minidns.metrics import Timing
 from minidns.source import state
 from minidns.source.kubernetes.connect import connect
@@ -26,7 +27,8 @@ class Source(Protocol):
     """Where objects come from.
 
     initial: what there is at the start. stale: that is from an earlier run, until `synced` is set.
-    origin: a few words that name the source. stage: where verbs are played, None beside a real cluster.
+    origin: a few words that name the source. stage: where verbs are played, None beside a real cluster. ground: where
+    objects are written, None when nobody here knows.
     timing: from the bytes of a change being here until it is published.
     """
 
@@ -35,6 +37,7 @@ class Source(Protocol):
     synced: asyncio.Event
     origin: str
     stage: Stage | None
+    ground: Ground | None
     timing: Timing
 
     async def run(self, publish: Publish) -> None:
@@ -56,6 +59,7 @@ class _Folder:
         self.synced.set()
         self.origin = "manifests from standard input" if str(options.path) == "-" else f"manifests in {options.path}"
         self.stage: Stage | None = self._source.stage
+        self.ground: Ground | None = self._source.origins
         self.timing = Timing()
 
     async def run(self, publish: Publish) -> None:
@@ -75,6 +79,7 @@ class _ApiServer:
         self._file = file
         self._resources = AsyncExitStack()
         self.stage: Stage | None = None
+        self.ground: Ground | None = None
 
     async def open(self) -> None:
         connection = await self._resources.enter_async_context(await connect(self._options))

@@ -21,6 +21,9 @@ from minidns.source.manifests.slices import Endpoints, EndpointSlice, WrittenSli
 from minidns.source.manifests.strict import Path, unknown_fields
 
 _DEEPEST = 100
+#: What the names of our annotations begin with, and the fields that they are below.
+_OURS = "minidns.dev/"
+_ABOVE_ANNOTATIONS = ("metadata", "spec", "template", "jobTemplate")
 
 #: By API group and kind: a Service of another group (Knative has one) is another thing.
 _KINDS: dict[tuple[str, str], type[Object]] = {
@@ -79,7 +82,8 @@ class Content(msgspec.Struct, frozen=True):
     """What a file holds.
 
     problems: what could not be read. warnings: what was, and is hardly meant. skipped: counts the objects of kinds that
-    make no names. lines: where each object begins, 0 when unknown.
+    make no names. lines: where each object begins, 0 when unknown. notes: where each annotation of minidns is, by
+    object and annotation.
     """
 
     objects: dict[ObjectKey, Written]
@@ -87,6 +91,7 @@ class Content(msgspec.Struct, frozen=True):
     warnings: tuple[Problem, ...]
     skipped: Counter[str]
     lines: dict[ObjectKey, int]
+    notes: dict[tuple[ObjectKey, str], int]
 
 
 class _Item(NamedTuple):
@@ -107,6 +112,7 @@ def parse(text: bytes, *, json: bool = False, namespace: str = "default") -> Con
     warnings: list[Problem] = []
     skipped: Counter[str] = Counter()
     lines: dict[ObjectKey, int] = {}
+    notes: dict[tuple[ObjectKey, str], int] = {}
     items = _json_items(text) if json else _yaml_items(text)
     while True:
         try:
@@ -128,7 +134,21 @@ def parse(text: bytes, *, json: bool = False, namespace: str = "default") -> Con
                 warnings.append(Problem(_line(item.node, ""), f"{item.label}: {again}"))
             objects[key], lines[key] = found, _line(item.node, "")
             warnings += _unknown(item, *key)
-    return Content(objects, tuple(problems), tuple(warnings), skipped, lines)
+            if _OURS.encode() in text:
+                notes |= {(key, name): line for name, line in _notes(item.node)}
+    return Content(objects, tuple(problems), tuple(warnings), skipped, lines, notes)
+
+
+def _notes(node: yaml.Node | None) -> Iterator[tuple[str, int]]:
+    """The annotations of minidns on an object and its pod template, with their lines."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        if key.value == "annotations" and isinstance(value, yaml.MappingNode):
+            ours = (each for each, _ in value.value if str(each.value).startswith(_OURS))
+            yield from ((each.value, each.start_mark.line + 1) for each in ours)
+        elif key.value in _ABOVE_ANNOTATIONS:
+            yield from _notes(value)
 
 
 def _json_items(text: bytes) -> Iterator[_Item]:

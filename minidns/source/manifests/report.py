@@ -20,6 +20,7 @@ class Report:
         self._cluster = cluster
         self._files: dict[str, tuple[str, ...]] = {}
         self._lines: dict[str, dict[ObjectKey, int]] = {}
+        self._notes: dict[str, dict[tuple[ObjectKey, str], int]] = {}
         self._spaces: dict[str, tuple[str, ...]] = {}
         self._told: set[str] = set()
 
@@ -28,6 +29,7 @@ class Report:
         errors = [f"{_place(name, line)}: {text}{keeps}" for line, text in content.problems]
         warnings = [_warning(name, each) for each in content.warnings]
         self._files[name], self._lines[name] = (*errors, *warnings), content.lines
+        self._notes[name] = content.notes
         return errors, warnings
 
     def unread(self, name: str, why: str) -> str:
@@ -40,6 +42,13 @@ class Report:
         """A file is gone."""
         self._files.pop(name, None)
         self._lines.pop(name, None)
+        self._notes.pop(name, None)
+
+    def place(self, key: ObjectKey, annotation: str = "") -> str:
+        """Where an object, or an annotation of it, is written: FILE:LINE; "" for what no file holds."""
+        file = self._shelf.holder(key)
+        line = self._notes.get(file, {}).get((key, annotation)) or self._lines.get(file, {}).get(key, 0)
+        return _place(file, line)
 
     def update(self, namespaces: set[str]) -> None:
         """The cluster has followed its manifests in these namespaces: log what was not to be said before."""
@@ -61,9 +70,7 @@ class Report:
     def _of_space(self, space: str) -> Iterator[str]:
         for key, text in findings(self._cluster, space, self._shelf.written(space)):
             kind, namespace, name = key
-            file = self._shelf.holder(key)
-            place = _place(file, self._lines.get(file, {}).get(key, 0))
-            yield f"{place}: {kind} {namespace}/{name}: {text}"
+            yield f"{self.place(key)}: {kind} {namespace}/{name}: {text}"
 
 
 def _place(file: str, line: int) -> str:

@@ -57,8 +57,8 @@ class Shelf:
             self._clashes.discard(key)
 
     def holder(self, key: ObjectKey) -> str:
-        """The file whose object counts."""
-        return max(self._holders[key])
+        """The file whose object counts; "" when no file holds it."""
+        return max(list(self._holders.get(key, ())), default="")
 
     def clashes(self) -> list[str]:
         """Objects that several files hold, a line each."""
@@ -66,7 +66,6 @@ class Shelf:
         for key in sorted(self._clashes):
             kind, namespace, name = key
             files = sorted(self._holders[key])
-            where = " and in ".join(files)
             where = " and in ".join(files)
             lines.append(f"{kind} {namespace}/{name} is in {where}: {files[-1]} counts, as with kubectl apply")
         return lines

@@ -20,6 +20,7 @@ from minidns.source.manifests.controllers.space import ORDER, Edit
 from minidns.source.manifests.files import Written, parse
 from minidns.source.manifests.folder import MOMENT, Signature
 from minidns.source.manifests.log import changes, describe, log_some
+from minidns.source.manifests.origins import Origins
 from minidns.source.manifests.places import Kustomization, is_kustomization, not_built, open_folder
 from minidns.source.manifests.report import Report
 from minidns.source.manifests.shelf import Shelf
@@ -56,6 +57,7 @@ class ManifestSource:
         self._doubtful: set[str] = set()
         self._complaint = ""
         self._report = Report(self._shelf, self._cluster)
+        self.origins = Origins(self._report, self._cluster)
         self._skipped: set[str] = set()
 
     def load(self) -> list[model.Change]:
