@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from minidns import __version__, explain
-from minidns.cli import ask, bench, completion, following, lesson, lint, running, secondaries, top, verbs
+from minidns.cli import ask, bench, compare, completion, following, lesson, lint, running, secondaries, top, verbs
 from minidns.cli import commands as commands_
 from minidns.cli.offline import OfflineError
 from minidns.cli.pod import command as pod
@@ -154,6 +154,10 @@ def _parser() -> argparse.ArgumentParser:
     # One line of the epilog lists them together: help fits one screen.
     verbs.add_commands(partial(_command, commands, listed=False))
     lesson.add_command(partial(_command, commands))
+    compare_ = _command(commands, "compare", _compare, "ask another server everything, beside what the objects say")
+    compare.add_arguments(compare_)
+    _add_source(compare_)
+    _add_zone(compare_)
     bench_ = _command(commands, "bench", bench.run, "measure a server with the names of its zone, by dnsperf")
     bench.add_arguments(bench_)
     pod.add_arguments(_command(commands, "pod", pod.run, "run a command that resolves names as in a pod"), LISTEN)
@@ -317,6 +321,14 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 def _watch(arguments: argparse.Namespace) -> int:
     return following.watch_command(arguments, _offline(arguments), _kubernetes(arguments))
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    kubernetes = _kubernetes(arguments)
+    if arguments.conf is not None:
+        config = corefile.read(arguments.conf)
+        kubernetes = next((block.kubernetes for block in config.servers if block.kubernetes), kubernetes)
+    return compare.compare_command(arguments, _source(arguments), kubernetes)
 
 
 def _offline(arguments: argparse.Namespace) -> Manifests | Cluster | None:

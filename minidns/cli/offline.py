@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from typing import NoReturn
 
 from minidns.config.settings import Cluster, Config, Kubernetes, Manifests, ServerBlock
@@ -31,19 +32,38 @@ async def load(source: Manifests | Cluster, kubernetes: Kubernetes) -> tuple[Sit
     try:
         site.publish(opened.initial)
         if not opened.synced.is_set():
-            await _first_list(opened, site)
+            async with _following(opened, site):
+                pass
     finally:
         await opened.close()
     site.mark_synced()
     return site, opened.ground
 
 
-async def _first_list(opened: Source, site: Site) -> None:
+@asynccontextmanager
+async def followed(source: Manifests | Cluster, kubernetes: Kubernetes) -> AsyncIterator[tuple[Site, str]]:
+    """A synced site that changes as its source does, and what that is called. Raises as `load`."""
+    site = Site(Config(servers=(ServerBlock(kubernetes=kubernetes),), source=source))
+    opened = await open_source(source, site.kinds)
+    try:
+        site.publish(opened.initial)
+        async with _following(opened, site):
+            site.mark_synced()
+            yield site, opened.origin
+    finally:
+        await opened.close()
+
+
+@asynccontextmanager
+async def _following(opened: Source, site: Site) -> AsyncIterator[None]:
+    """Publish every change from the first full list on."""
     following = asyncio.create_task(opened.run(site.publish))
     try:
-        await asyncio.wait_for(opened.synced.wait(), PATIENCE)
-    except TimeoutError:
-        raise OfflineError(f"{opened.origin}: {opened.problem()[0] or 'no full list yet'}") from None
+        try:
+            await asyncio.wait_for(opened.synced.wait(), PATIENCE)
+        except TimeoutError:
+            raise OfflineError(f"{opened.origin}: {opened.problem()[0] or 'no full list yet'}") from None
+        yield
     finally:
         following.cancel()
         await asyncio.wait((following,))

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import dns.message
 import dns.query
-import dns.rcode
 import pytest
 
+from minidns.compare.differences import Case, with_differences
+from minidns.compare.seen import Seen, of_message
 from tests.support.apiserver import Fault, recorded_events
 from tests.support.neighbours import free_port, knot
 from tests.support.places import COREFILES
 from tests.support.running import Running, eventually, minidns
 from tests.support.threaded import ThreadedApiServer, api_server, endpoints, namespace, service
-from tests.whole.test_parity import Case, Seen, explained, presentation, recorded, state
+from tests.whole.test_parity import question, recorded, state
 
 WEB = "web.default.svc.cluster.local"
 KUBEADM = COREFILES / "kubeadm.Corefile"
@@ -44,8 +45,7 @@ def mark_the_end(server: ThreadedApiServer) -> None:
 def ask(running: Running, name: str, type_: str) -> Seen:
     query = dns.message.make_query(name, type_, use_edns=0, payload=4096)
     reply, _ = dns.query.udp_with_fallback(query, "127.0.0.1", port=running.port, timeout=5)
-    sections = (frozenset(presentation(section)) for section in (reply.answer, reply.authority, reply.additional))
-    return Seen(dns.rcode.to_text(reply.rcode()), *sections)
+    return of_message(reply.to_wire())[0]
 
 
 def without_own_addresses(seen: Seen) -> Seen:
@@ -77,10 +77,10 @@ def test_recorded_cluster_gives_the_recorded_answers(tmp_path: Path, mode: str, 
             for _ in range(8):  # over several source ports: every worker
                 eventually(lambda: running.addresses("end.default.svc.cluster.local"))
                 eventually(lambda: running.addresses("10-9-9-9.end.pod.cluster.local"))
-            theirs, zone = recorded(mode), state(mode)
+            theirs, zone = {question(*asked): seen for asked, seen in recorded(mode).items()}, state(mode)
             wrong = []
-            for name, type_ in theirs:
-                expected, _ = explained(Case(name, type_, zone, theirs))
+            for name, type_ in recorded(mode):
+                expected, _ = with_differences(Case(*question(name, type_), zone, theirs))
                 seen = ask(running, name, type_)
                 if without_own_addresses(seen) != without_own_addresses(expected):
                     wrong.append((name, type_, expected, seen))

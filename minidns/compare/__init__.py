@@ -1,0 +1,1 @@
+"""Another server's answers beside those that the objects give."""
