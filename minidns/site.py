@@ -18,6 +18,7 @@ from minidns.core.names import Name
 from minidns.core.schema import PodMode, ZoneSettings
 from minidns.core.zone import Touch, Zone
 from minidns.explain import Explanation, Ground, SearchExplanation
+from minidns.explain.behind import number as counted
 from minidns.front import BlockFront, Front, Router
 from minidns.transfer import serials
 from minidns.transfer.journal import Journal, by_origin
@@ -166,8 +167,8 @@ class Site:
             return "no zone of its own"
         origins = ", ".join(names.to_text(origin) for zone in self.zones for origin in zone.origins)
         first = self.zones[0].cluster
-        counts = [f"{len(first.all(kind))} {kind.__name__}s" for kind in (Service, EndpointSlice, Namespace, Pod)]
-        return f"{origins}: {', '.join(counts[: 3 + (Pod in self.kinds)])}, {len(self.zones[0].nodes)} names"
+        counts = [counted(len(first.all(kind)), kind.__name__) for kind in (Service, EndpointSlice, Namespace, Pod)]
+        return f"{origins}: {', '.join(counts[: 3 + (Pod in self.kinds)])}, {counted(len(self.zones[0].nodes), 'name')}"
 
     def by_address(self) -> dict[Listen, Front]:
         """What answers on each address to listen on."""

@@ -148,7 +148,7 @@ def test_namespaces_that_labels_leave_out_have_no_names() -> None:
 def test_summary_counts() -> None:
     made = site(". {\n kubernetes cluster.local\n}")
     made.publish([Upserted(Namespace("default")), Upserted(WEB), Upserted(DB), Upserted(DB_SLICE)])
-    assert made.summary().startswith("cluster.local.: 2 Services, 1 EndpointSlices, 1 Namespaces, ")
+    assert made.summary().startswith("cluster.local.: 2 Services, 1 EndpointSlice, 1 Namespace, ")
 
 
 def test_explanations() -> None:

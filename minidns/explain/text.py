@@ -2,12 +2,12 @@
 
 Every text in an explanation is escaped already; here it goes out as `rich.text.Text`, so that what looks like markup is
 shown as it is. Lines are not wrapped: names and commands can be copied whole. On a terminal that is too narrow for a
-table, the cells of its rows stand below each other.
+table, its rows take several lines each, whose cells are whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -145,12 +145,23 @@ def table(console: Console, title: str, rows: Sequence[tuple[str, ...]]) -> None
     widths = [max(cell_len(row[at]) for row in rows if len(row) > at) for at in range(columns)]
     if columns > 1 and console.is_terminal and sum(widths) + 2 * columns > console.width:
         for row in rows:
-            first, *others = (cell for cell in row if cell)
-            _print(console, Text("\n".join((f"  {first}", *(f"      {cell}" for cell in others)))))
+            _print(console, Text("\n".join(_packed(row, console.width))))
         return
     for row in rows:
         cells = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=False) if width)
         _print(console, Text("  " + "  ".join(cells).rstrip()))
+
+
+def _packed(row: Sequence[str], width: int) -> Iterator[str]:
+    """The cells of a row in lines of that width, as many in each as fit whole."""
+    line = ""
+    for cell in filter(None, row):
+        if line and cell_len(line) + 2 + cell_len(cell) > width:
+            yield line
+            line = f"      {cell}"
+        else:
+            line += f"  {cell}"
+    yield line
 
 
 def _print(console: Console, text: Text) -> None:

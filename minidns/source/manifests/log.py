@@ -41,11 +41,11 @@ def describe(written: Written, cluster: Controllers) -> str:
             names = " ".join(pod.name for pod in pods[:3]) + (" ..." if len(pods) > 3 else "")
             if isinstance(written, Pod):
                 return f"{what}: {_addresses(pods[0]) if pods else 'has ended, is no endpoint'}"
-            return f"{what}: {_count(len(pods), 'pod')}{', ' if names else ''}{names}{_behind(written, cluster)}"
+            return f"{what}: {count(len(pods), 'pod')}{', ' if names else ''}{names}{_behind(written, cluster)}"
         case EndpointSlice():
             service = written.slice.service
             of = f"of Service {service}" if service else "of no Service: label kubernetes.io/service-name is missing"
-            return f"{what}: {_count(len(written.slice.endpoints), 'endpoint')} {of}"
+            return f"{what}: {count(len(written.slice.endpoints), 'endpoint')} {of}"
         case Endpoints():
             return f"{what}: mirrored to EndpointSlices of Service {written.name}"
         case _:
@@ -61,13 +61,13 @@ def _service(service: Service, cluster: Controllers) -> str:
         return f"{what}: an alias of {made.external_name}"
     endpoints = [e for each in cluster.slices(service.namespace, service.name) for e in each.endpoints]
     found, ready = len(endpoints), sum(e.ready for e in endpoints)
-    count = (
-        _count(found, "endpoint") + (f", {ready or 'none'} ready" if ready < found else "") if found else "no endpoints"
+    told = (
+        count(found, "endpoint") + (f", {ready or 'none'} ready" if ready < found else "") if found else "no endpoints"
     )
     selector = ",".join(f"{key}={value}" for key, value in made.selector)
     how = f"selects {selector}: " if selector else "no selector: "
     address = "headless" if made.headless else " ".join(map(text, made.cluster_ips)) or "no address"
-    return f"{what}: {address}, {how}{count}"
+    return f"{what}: {address}, {how}{told}"
 
 
 def _behind(workload: Workload, cluster: Controllers) -> str:
@@ -124,5 +124,6 @@ def _addresses(of: model.Endpoint | model.Pod) -> str:
     return " ".join(map(text, of.addresses)) or "without address"
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """A number of things: "1 pod", "2 pods"."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

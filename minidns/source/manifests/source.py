@@ -19,7 +19,7 @@ from minidns.source.manifests.controllers.play import Play
 from minidns.source.manifests.controllers.space import ORDER, Edit
 from minidns.source.manifests.files import Written, parse
 from minidns.source.manifests.folder import MOMENT, Signature
-from minidns.source.manifests.log import changes, describe, log_some
+from minidns.source.manifests.log import changes, count, describe, log_some
 from minidns.source.manifests.origins import Origins
 from minidns.source.manifests.places import Kustomization, is_kustomization, not_built, open_folder
 from minidns.source.manifests.report import Report
@@ -77,8 +77,8 @@ class ManifestSource:
         told = (f"{file}: {describe(each, self._cluster)}" for file, each in self._everything())
         log_some(logging.INFO, told, sum(map(len, self._shelf.files.values())))
         kinds = {kind: tuple(self._cluster.objects(kind)) for kind in ORDER}
-        sizes = ", ".join(f"{len(objects)} {kind.__name__}s" for kind, objects in kinds.items())
-        log.info("%s: %d files make %s", path, len(found), sizes)
+        sizes = ", ".join(count(len(objects), kind.__name__) for kind, objects in kinds.items())
+        log.info("%s: %s %s %s", path, count(len(found), "file"), "makes" if len(found) == 1 else "make", sizes)
         return [model.Replaced(kind, objects) for kind, objects in kinds.items()]
 
     def complaints(self) -> list[str]:
