@@ -6,17 +6,25 @@ CoreDNS has, with the same meaning, are used as they are (docs/metrics.md lists 
 
 from __future__ import annotations
 
+import logging
+import platform
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from minidns import __version__
+
 #: Upper bounds in seconds of the duration histogram: those of `coredns_dns_request_duration_seconds`.
 BUCKETS = tuple(0.00025 * 2**power for power in range(16))
+
+
+#: Upper bounds in bytes of the size histograms: those of `coredns_dns_request_size_bytes`.
+SIZES = (0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16000, 32000, 48000, 64000)
 
 
 class Timing:
@@ -42,18 +50,82 @@ class Timing:
         self.buckets = [mine + theirs for mine, theirs in zip(self.buckets, other.buckets, strict=True)]
 
 
+class Sizes:
+    """How long messages were, in bytes: of many at once, a few stand for all."""
+
+    __slots__ = ("buckets", "bytes", "count")
+
+    def __init__(self) -> None:
+        self.buckets = [0] * (len(SIZES) + 1)
+        self.count = 0
+        self.bytes = 0
+
+    def batch(self, count: int, sizes: Sequence[int]) -> None:
+        """`count` messages, some of which, at least one, were as long as `sizes`."""
+        each, more = divmod(count, len(sizes))
+        for index, size in enumerate(sizes):
+            alike = each + (index < more)
+            self.buckets[bisect_left(SIZES, size)] += alike
+            self.bytes += alike * size
+        self.count += count
+
+    def add(self, other: Sizes) -> None:
+        """Count what another one has counted, too."""
+        self.count += other.count
+        self.bytes += other.bytes
+        self.buckets = [mine + theirs for mine, theirs in zip(self.buckets, other.buckets, strict=True)]
+
+
+class Traffic(Timing):
+    """What went over the sockets of a transport: how long answers took, and how long the messages were."""
+
+    __slots__ = ("requests", "responses")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests, self.responses = Sizes(), Sizes()
+
+    def messages(self, packets: Sequence[bytes], replies: Sequence[object]) -> None:
+        """A batch of packets and what became of each: replies that are bytes were sent. Of a large batch every few
+        messages are looked at, 0.02 us a message."""
+        step = max(1, len(packets) >> 2)
+        self.requests.batch(len(packets), [len(packet) for packet in packets[::step]])
+        looked_at = replies[::step]
+        if sent := [len(reply) for reply in looked_at if type(reply) is bytes]:
+            self.responses.batch(round(len(replies) * len(sent) / len(looked_at)), sent)
+
+    def add_traffic(self, other: Traffic) -> None:
+        """Count what another one has counted, too."""
+        self.add(other)
+        self.requests.add(other.requests)
+        self.responses.add(other.responses)
+
+
+class Panics(logging.Handler):
+    """Counts what CoreDNS would call a panic: every logged traceback is a bug that was survived."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += record.exc_info is not None
+
+
 @dataclass(slots=True)
 class Report:
     """What one process counted since it started.
 
-    answered: by (server, transport, family, type, rcode). timings: by (server, transport).
+    answered: by (server, transport, family, type, rcode). traffic: by (server, transport). upstreams: how
+    long upstreams took, by (address, rcode).
     counters, gauges: by name (a key of HELP) and labels such as (("server", "dns://:53"),).
     programming: how long changes of the cluster took to be answered by.
     asked: of each secondary (zone, address, key), when it last asked for a transfer.
     """
 
     answered: Counter[tuple[str, str, str, str, str]] = field(default_factory=Counter)
-    timings: dict[tuple[str, str], Timing] = field(default_factory=dict)
+    traffic: dict[tuple[str, str], Traffic] = field(default_factory=dict)
+    upstreams: dict[tuple[str, str], Timing] = field(default_factory=dict)
     counters: Counter[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=Counter)
     gauges: dict[tuple[str, tuple[tuple[str, str], ...]], float] = field(default_factory=dict)
     programming: Timing = field(default_factory=Timing)
@@ -63,8 +135,10 @@ class Report:
         """Sum up with what another process counted. Its gauges add to ours."""
         self.answered.update(other.answered)
         self.counters.update(other.counters)
-        for place, timing in other.timings.items():
-            self.timings.setdefault(place, Timing()).add(timing)
+        for place, traffic in other.traffic.items():
+            self.traffic.setdefault(place, Traffic()).add_traffic(traffic)
+        for upstream, timing in other.upstreams.items():
+            self.upstreams.setdefault(upstream, Timing()).add(timing)
         for who, when in other.asked.items():
             self.asked[who] = max(when, self.asked.get(who, when))
         for gauge, value in other.gauges.items():
@@ -75,10 +149,14 @@ class Report:
 HELP = {
     "coredns_cache_hits": "Forwarded questions that the cache answered.",
     "coredns_cache_misses": "Forwarded questions that the cache had no answer to.",
+    "coredns_cache_requests": "Forwarded questions that came to the cache.",
     "coredns_cache_evictions": "Answers that made room for others.",
     "coredns_cache_prefetch": "Answers that were asked for again before they ended.",
     "coredns_cache_served_stale": "Answers served after their end (RFC 8767).",
     "coredns_cache_entries": "Answers in the cache.",
+    "coredns_forward_healthcheck_broken": "Questions for which every upstream was unhealthy.",
+    "coredns_proxy_healthcheck_failures": "Failed health checks of an upstream.",
+    "coredns_panics": "Bugs that were survived, each with a traceback in the log.",
     "coredns_forward_max_concurrent_rejects": "Questions refused because max_concurrent were under way.",
     "minidns_zone_names": "Names in the zone index, empty non-terminals included.",
     "minidns_zone_serial": "The SOA serial number of the zone.",
@@ -115,7 +193,10 @@ class _Collector:
 
     def collect(self) -> Iterator[Metric]:
         yield from _answers(self._report)
+        yield _build()
         yield _durations(self._report)
+        yield from _sizes(self._report)
+        yield _upstreams(self._report)
         yield _programming(self._report.programming)
         yield from _plain(self._report.counters.items(), CounterMetricFamily)
         yield from _plain(self._report.gauges.items(), GaugeMetricFamily)
@@ -148,10 +229,43 @@ def _durations(report: Report) -> Metric:
         labels=["server", "zone", "view"],
     )
     servers: dict[str, Timing] = {}
-    for (server, _), timing in report.timings.items():
-        servers.setdefault(server, Timing()).add(timing)
+    for (server, _), traffic in report.traffic.items():
+        servers.setdefault(server, Timing()).add(traffic)
     for server, timing in sorted(servers.items()):
         family.add_metric([server, ".", ""], _buckets(timing), timing.seconds)
+    return family
+
+
+def _build() -> Metric:
+    family = GaugeMetricFamily(
+        "coredns_build_info",
+        "1, with the version of minidns and of Python in the labels for those of CoreDNS and Go.",
+        labels=["version", "revision", "goversion"],
+    )
+    family.add_metric([f"minidns {__version__}", "", f"python {platform.python_version()}"], 1)
+    return family
+
+
+def _sizes(report: Report) -> Iterator[Metric]:
+    requests, responses = (
+        HistogramMetricFamily(f"coredns_dns_{name}_size_bytes", text, labels=["server", "zone", "view", "proto"])
+        for name, text in (("request", "Bytes of a question."), ("response", "Bytes of an answer."))
+    )
+    for (server, transport), traffic in sorted(report.traffic.items()):
+        for family, sizes in ((requests, traffic.requests), (responses, traffic.responses)):
+            family.add_metric([server, ".", "", transport], _bounded(SIZES, sizes.buckets), sizes.bytes)
+    yield requests
+    yield responses
+
+
+def _upstreams(report: Report) -> Metric:
+    family = HistogramMetricFamily(
+        "coredns_proxy_request_duration_seconds",
+        "Seconds until an upstream had answered.",
+        labels=["proxy_name", "to", "rcode"],
+    )
+    for (to, rcode), timing in sorted(report.upstreams.items()):
+        family.add_metric(["forward", to, rcode], _buckets(timing), timing.seconds)
     return family
 
 
@@ -165,8 +279,12 @@ def _programming(timing: Timing) -> Metric:
 
 
 def _buckets(timing: Timing) -> list[tuple[str, float]]:
-    bounds = (*map(str, BUCKETS), "+Inf")
-    return [(bound, float(total)) for bound, total in zip(bounds, accumulate(timing.buckets), strict=True)]
+    return _bounded(BUCKETS, timing.buckets)
+
+
+def _bounded(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
+    texts = (*map(str, bounds), "+Inf")
+    return [(text, float(total)) for text, total in zip(texts, accumulate(counts), strict=True)]
 
 
 def _plain(

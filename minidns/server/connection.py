@@ -16,7 +16,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from minidns.core.responder import Channel, Client, Exchange, Forward, Observe, Resolve, Resolved, Respond
-from minidns.metrics import Timing
+from minidns.metrics import Traffic
 from minidns.server.places import KERNEL, RECEIVE_BUFFER, Places, source_of
 from minidns.server.turns import AGAIN, Turns
 
@@ -42,7 +42,7 @@ class Listener(Protocol):
     channel: Channel
     respond: Respond
     resolve: Resolve
-    timing: Timing
+    traffic: Traffic
     observe: Observe | None
 
     def leave(self, connection: Connection) -> None:
@@ -204,12 +204,15 @@ class Connection:
                 break
         del buffer[:at]
         if count:
-            listener.timing.batch(count, perf_counter() - started)
+            listener.traffic.batch(count, perf_counter() - started)
+            # One message stands for those of its turn, which most clients have one of.
+            listener.traffic.requests.batch(count, (len(packet),))
         if asked:
             # Empty messages and garbage keep no place.
             self._answers += asked
             self._places.touch(self)
         if replies:
+            listener.traffic.responses.batch(len(replies) // 2, (len(replies[-1]),))
             self._send(b"".join(replies))
         if told:
             self._tell(told, started)
@@ -296,9 +299,10 @@ class Connection:
     async def _answer_later(self, packet: bytes, coming: Coroutine[Any, Any, bytes | None]) -> None:
         started = perf_counter()
         reply = await coming
-        self._listener.timing.batch(1, perf_counter() - started)
+        self._listener.traffic.batch(1, perf_counter() - started)
         if reply is not None and not self._gone.is_set():
             self._answers += 1
+            self._listener.traffic.responses.batch(1, (len(reply),))
             self._out += len(reply).to_bytes(2, "big") + reply
             self._places.touch(self)
             self._tell([(packet, reply, "later")], started)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from minidns.config.values import Listen
 from minidns.core.responder import Channel, Observe, Resolve, Respond
-from minidns.metrics import Timing
+from minidns.metrics import Traffic
 from minidns.server import tcp, udp
 from minidns.server.tcp import TcpListener, TcpServer
 from minidns.server.udp import UdpServer
@@ -27,7 +27,7 @@ MakeChannel = Callable[[str, str], Channel]
 class Listening:
     """The sockets of one `Listen`: `open`, then `start` and `stop`, or `close` if others use them.
 
-    shared: other sockets are bound to the same port (SO_REUSEPORT). timings: how long answers took, by transport.
+    shared: other sockets are bound to the same port (SO_REUSEPORT). traffic: what went over them, by transport.
     """
 
     def __init__(self, listen: Listen, *, shared: bool = False) -> None:
@@ -35,7 +35,7 @@ class Listening:
         self._shared = shared
         self._sockets: list[tuple[socket.socket, socket.socket, str]] = []
         self._servers: list[UdpServer | TcpListener] = []
-        self.timings = {"udp": Timing(), "tcp": Timing()}
+        self.traffic = {"udp": Traffic(), "tcp": Traffic()}
         self.port = listen.port
 
     def open(self) -> None:
@@ -60,10 +60,10 @@ class Listening:
     ) -> None:
         """Answer from now on. tcp_server: what TCP connections share with those of other addresses."""
         for udp_socket, tcp_socket, family in self._sockets:
-            server = UdpServer(udp_socket, channel("udp", family), respond, resolve, self.timings["udp"], observe)
+            server = UdpServer(udp_socket, channel("udp", family), respond, resolve, self.traffic["udp"], observe)
             server.start()
             listener = tcp_server.listen(
-                tcp_socket, channel("tcp", family), respond, resolve, self.timings["tcp"], observe
+                tcp_socket, channel("tcp", family), respond, resolve, self.traffic["tcp"], observe
             )
             self._servers += (server, listener)
 

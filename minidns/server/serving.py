@@ -6,10 +6,12 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from minidns.config.values import Listen
+from minidns.core import records
 from minidns.core.model import Change
 from minidns.core.responder import Channel, Observe
 from minidns.front import Front
-from minidns.metrics import Report, Timing
+from minidns.metrics import Panics, Report, Timing, Traffic
+from minidns.plugins.forward.forwarder import Forwarder
 from minidns.server import descriptors
 from minidns.server.listening import Listening, MakeChannel
 from minidns.server.places import Limits
@@ -32,12 +34,14 @@ class Serving:
         self._listening: dict[Listen, Listening] = {}
         self._tcp = TcpServer()
         self._channels: list[tuple[str, Channel]] = []
-        self._timings: list[tuple[str, dict[str, Timing]]] = []
+        self._traffic: list[tuple[str, dict[str, Traffic]]] = []
+        self._panics = Panics()
         self._tap: Tap | None = None
 
     async def start(self) -> None:
         """Open every socket and answer. Raises OSError, naming the address, with every socket closed again."""
         self._share_descriptors(self.site)
+        logging.getLogger("minidns").addHandler(self._panics)
         try:
             for listen, front in self.site.by_address().items():
                 self._listening[listen] = self._listen(listen, front)
@@ -72,6 +76,7 @@ class Serving:
     async def stop(self) -> None:
         """Answer what has arrived, then close every socket."""
         self.tap(None)
+        logging.getLogger("minidns").removeHandler(self._panics)
         for listening in self._listening.values():
             await listening.stop()
         self._listening.clear()
@@ -112,9 +117,10 @@ class Serving:
         for server, channel in self._channels:
             for (type_, rcode), count in channel.answered().items():
                 report.answered[server, channel.transport, channel.family, type_, rcode] += count
-        for server, timings in self._timings:
-            for transport, timing in timings.items():
-                report.timings.setdefault((server, transport), Timing()).add(timing)
+        for server, transports in self._traffic:
+            for transport, traffic in transports.items():
+                report.traffic.setdefault((server, transport), Traffic()).add_traffic(traffic)
+        report.counters["coredns_panics", ()] += self._panics.count
         report.gauges["minidns_tcp_connections", ()] = len(self._tcp.places)
         report.gauges["minidns_tcp_held_bytes", ()] = self._tcp.places.held
         report.counters["minidns_tcp_connections_cut", ()] += self._tcp.places.cut
@@ -129,10 +135,13 @@ class Serving:
                 evictions = resolver.cache.evictions if resolver.cache else 0
                 report.counters["coredns_cache_evictions", labels] += evictions
                 report.counters["coredns_cache_misses", labels] += resolver.misses
+                report.counters["coredns_cache_requests", labels] += resolver.hits + resolver.misses
                 report.counters["coredns_cache_prefetch", labels] += resolver.refreshed
                 report.counters["coredns_cache_served_stale", labels] += resolver.served_stale
                 rejects = sum(forwarder.rejected for forwarder in resolver.forwarders)
                 report.counters["coredns_forward_max_concurrent_rejects", labels] += rejects
+                for forwarder in resolver.forwarders:
+                    _count_upstreams(report, forwarder)
                 for kind, count in (resolver.cache.entries if resolver.cache else {}).items():
                     report.gauges["coredns_cache_entries", (*labels, ("type", kind))] = count
         return report
@@ -146,7 +155,7 @@ class Serving:
         if listen not in self._opened:
             listening.open()
         server = f"dns://{listen}"
-        self._timings.append((server, listening.timings))
+        self._traffic.append((server, listening.traffic))
         channel = self._counted(server, front.channel)
         listening.start(front.respond, front.resolve, channel, self._tcp, self._observe(front))
         return listening
@@ -161,3 +170,14 @@ class Serving:
             return made
 
         return make
+
+
+def _count_upstreams(report: Report, forwarder: Forwarder) -> None:
+    report.counters["coredns_forward_healthcheck_broken", ()] += forwarder.broken
+    for server in forwarder.servers:
+        to = str(server)
+        labels = (("proxy_name", "forward"), ("to", to))
+        report.counters["coredns_proxy_healthcheck_failures", labels] += forwarder.checks_failed[server]
+        for rcode, timing in forwarder.timings[server].items():
+            place = to, records.RCODES.get(rcode, f"RCODE{rcode}")
+            report.upstreams.setdefault(place, Timing()).add(timing)

@@ -18,7 +18,7 @@ import select
 import socket
 
 from minidns.core.responder import Channel, Observe, Resolve, Respond
-from minidns.metrics import Timing
+from minidns.metrics import Traffic
 from minidns.server.connection import Connection
 from minidns.server.places import RECEIVE_BUFFER, SEND_BUFFER, Limits, Places
 from minidns.server.turns import Turns
@@ -68,12 +68,12 @@ class TcpServer:
         channel: Channel,
         respond: Respond,
         resolve: Resolve,
-        timing: Timing,
+        traffic: Traffic,
         observe: Observe | None = None,
     ) -> TcpListener:
         """Accept connections from a listening socket from now on, and answer on them."""
         self.turns.start()
-        listener = TcpListener(self, sock, channel, respond, resolve, timing, observe)
+        listener = TcpListener(self, sock, channel, respond, resolve, traffic, observe)
         self._listeners.add(listener)
         self.turns.add(listener)
         return listener
@@ -95,14 +95,14 @@ class TcpListener:
         channel: Channel,
         respond: Respond,
         resolve: Resolve,
-        timing: Timing,
+        traffic: Traffic,
         observe: Observe | None,
     ) -> None:
         self.number = sock.fileno()
         self.channel = channel
         self.respond = respond
         self.resolve = resolve
-        self.timing = timing
+        self.traffic = traffic
         self.observe = observe
         self._server = server
         self._sock = sock

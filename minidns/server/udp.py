@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any
 
 from minidns.core.responder import Channel, Client, Exchange, Forward, Observe, Resolve, Resolved, Respond
-from minidns.metrics import Timing
+from minidns.metrics import Traffic
 from minidns.server.batch import AVAILABLE, MOST, SIZE, Batch
 
 log = logging.getLogger(__name__)
@@ -64,14 +64,14 @@ class UdpServer:
         channel: Channel,
         respond: Respond,
         resolve: Resolve,
-        timing: Timing,
+        traffic: Traffic,
         observe: Observe | None = None,
     ) -> None:
         self._sock = sock
         self.channel = channel
         self._respond = respond
         self._resolve = resolve
-        self._timing = timing
+        self._traffic = traffic
         self.observe = observe
         self._tasks: set[asyncio.Task[None]] = set()
         self._wildcard = sock.getsockname()[0] in WILDCARDS
@@ -104,7 +104,7 @@ class UdpServer:
         started = perf_counter()
         count = self._drain(self._batch, started) if self._batch else self._drain_any()
         if count:
-            self._timing.batch(count, perf_counter() - started)
+            self._traffic.batch(count, perf_counter() - started)
         return count
 
     def _drain(self, batch: Batch, started: float) -> int:
@@ -116,6 +116,8 @@ class UdpServer:
             reply = replies[index]
             if isinstance(reply, bytes):
                 self._send(reply, batch.ancillary(index), batch.address(index))
+        if packets:
+            self._traffic.messages(packets, replies)
         if self.observe:
             self._tell(batch, packets, replies, at_once, started)
         return len(packets)
@@ -169,6 +171,7 @@ class UdpServer:
                 return count
             started = perf_counter()
             reply = self._respond(packet, self.channel)
+            self._traffic.messages((packet,), (reply,))
             if isinstance(reply, bytes):
                 self._send(reply, ancillary, address)
                 self._tell_one(packet, reply, address, started)
@@ -207,7 +210,8 @@ class UdpServer:
     ) -> None:
         started = perf_counter()
         reply = await coming
-        self._timing.batch(1, perf_counter() - started)
+        self._traffic.batch(1, perf_counter() - started)
         if reply is not None:
+            self._traffic.responses.batch(1, (len(reply),))
             self._send(reply, ancillary, address)
             self._tell_one(packet, reply, address, started, "later")

@@ -17,7 +17,7 @@ import dns.rcode
 import pytest
 
 from minidns.core.responder import Channel, Client, Forward, Messages, Respond, Responder
-from minidns.metrics import Timing
+from minidns.metrics import Traffic
 from minidns.server.connection import ANSWERS, BATCH, PENDING, Connection
 from minidns.server.places import KERNEL, Limits, source_of
 from minidns.server.tcp import TcpListener, TcpServer, bind
@@ -74,7 +74,7 @@ class Served(NamedTuple):
 
     @property
     def answered(self) -> int:
-        return self.listener.timing.count
+        return self.listener.traffic.count
 
 
 @asynccontextmanager
@@ -91,7 +91,7 @@ async def serving(
     server = TcpServer(limits, turns=turns)
     sock = bind(host, 0, socket.AF_INET6 if ":" in host else socket.AF_INET, shared=False)
     resolve = (upstream or Upstream()).resolve
-    listener = server.listen(sock, channel, respond or answers.respond, resolve, Timing())
+    listener = server.listen(sock, channel, respond or answers.respond, resolve, Traffic())
     try:
         async with asyncio.timeout(DEADLINE):
             yield Served(server, listener)

@@ -13,7 +13,7 @@ import dns.rcode
 import pytest
 
 from minidns.core.responder import Forward, Resolve, Respond, Responder
-from minidns.metrics import Timing
+from minidns.metrics import Traffic
 from minidns.server import udp
 from minidns.server.tcp import TcpServer, bind
 from minidns.server.udp import BATCH, UdpServer
@@ -59,7 +59,7 @@ class Serving:
         responder = Responder(zone_of(service("default/web", "10.96.0.1")), forwards=True)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.responder = responder
-        self.timing = Timing()
+        self.timing = Traffic()
         channel = responder.channel("udp", "2" if ":" in host else "1")
         self.server = UdpServer(
             udp.bind(host, 0, family, shared=False), channel, respond or responder.respond, resolve, self.timing
@@ -204,7 +204,7 @@ async def test_a_flood_leaves_tcp_and_timers_their_turn() -> None:
     packets = BATCH * 6  # a receive buffer of the kernel's default size holds 500
     async with serving(start=False) as some:
         sock, channel = bind("127.0.0.1", 0, socket.AF_INET, shared=False), some.responder.channel("tcp", "1")
-        tcp = TcpServer().listen(sock, channel, some.responder.respond, Upstream().resolve, Timing())
+        tcp = TcpServer().listen(sock, channel, some.responder.respond, Upstream().resolve, Traffic())
         reader, writer = await asyncio.open_connection("127.0.0.1", tcp.port)
         turns: list[int] = []
         loop = asyncio.get_running_loop()

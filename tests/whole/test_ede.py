@@ -15,7 +15,7 @@ import pytest
 from minidns.core import reasons
 from minidns.core.responder import Channel, Responder
 from minidns.core.why import LONGEST, Reason, Why, sentence
-from minidns.metrics import Timing
+from minidns.metrics import Traffic
 from minidns.server import udp
 from tests.support.client import ask, explained, parsed, query
 from tests.support.explained import CASES, Case
@@ -90,7 +90,7 @@ async def served(responder: Responder) -> AsyncIterator[int]:
         return None
 
     sock = udp.bind("127.0.0.1", 0, socket.AF_INET, shared=False)
-    server = udp.UdpServer(sock, responder.channel("udp", "1"), responder.respond, resolve, Timing())
+    server = udp.UdpServer(sock, responder.channel("udp", "1"), responder.respond, resolve, Traffic())
     server.start()
     try:
         yield server.port

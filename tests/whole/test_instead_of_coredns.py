@@ -124,6 +124,26 @@ def test_hosts_and_rewrites(running: Running) -> None:
     assert "a.old.test." in running.dig("+noall", "+answer", "chain.old.test").splitlines()[-1]
 
 
+def test_what_dashboards_of_coredns_read(running: Running) -> None:
+    """One series of each kind, over UDP and TCP, from the zone and from an upstream."""
+    for option in ("+notcp", "+tcp"):
+        running.dig(option, "web.default.svc.cluster.local")
+    running.dig("none.example.test")
+    text = running.get("/metrics")
+    for series in (
+        'coredns_dns_request_size_bytes_count{proto="udp",',
+        'coredns_dns_request_size_bytes_count{proto="tcp",',
+        'coredns_dns_response_size_bytes_count{proto="udp",',
+        'coredns_dns_response_size_bytes_count{proto="tcp",',
+        'coredns_proxy_request_duration_seconds_count{proxy_name="forward",rcode="NXDOMAIN",to="127.0.0.1:',
+        "coredns_cache_requests_total{",
+    ):
+        (line,) = (line for line in text.splitlines() if line.startswith(series))
+        assert float(line.rpartition(" ")[2]) >= 1
+    assert "coredns_panics_total 0.0" in text
+    assert 'coredns_build_info{goversion="python ' in text
+
+
 def test_dead_upstream_is_servfail_with_the_reason(tmp_path: Path) -> None:
     port = free_port()
     text = f".:0 {{\n bind 127.0.0.1\n kubernetes cluster.local\n forward . 127.0.0.1:{port}\n}}"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import Counter
+from time import perf_counter
 
 from minidns.config.plugins.forward import Forward, Policy
 from minidns.core import names, records
 from minidns.core.names import Name, is_below
+from minidns.metrics import Timing
 from minidns.plugins.forward.message import RD, Message
 from minidns.plugins.forward.upstream import NO_REACHABLE_AUTHORITY, Server, UpstreamError
 
@@ -26,7 +29,8 @@ class Forwarder:
     An upstream that fails is checked in the background until it answers; `max_fails` failed checks in a row make it
     unhealthy, and it is asked last. waiting: clients whose question is being asked. under_way: questions being asked,
     each once however many clients wait for it, and also when all of them have gone. limit: of both; 0 is none.
-    rejected: questions over the limit, for metrics.
+    For metrics: rejected, questions over the limit; broken, those for which every upstream was unhealthy;
+    checks_failed; timings, how long answers took by rcode.
     """
 
     def __init__(
@@ -47,6 +51,9 @@ class Forwarder:
         self.servers = tuple(
             Server(upstream, options, rng=self._rng, timeout=attempt) for upstream in options.upstreams
         )
+        self.broken = 0
+        self.checks_failed: Counter[Server] = Counter()
+        self.timings: dict[Server, dict[int, Timing]] = {server: {} for server in self.servers}
         self._zone = names.from_text(options.zone)
         self._except = tuple(map(names.from_text, options.except_zones))
         self._next = 0
@@ -70,7 +77,9 @@ class Forwarder:
 
         raw: name in lower case, type and class. flags: RD, CD. tcp: the client came over TCP, where answers are large.
         """
-        if self.options.fail_fast and not any(map(self.healthy, self.servers)):
+        unhealthy = not any(map(self.healthy, self.servers))
+        self.broken += unhealthy
+        if self.options.fail_fast and unhealthy:
             raise UpstreamError("all upstreams are unhealthy", NO_REACHABLE_AUTHORITY)
         tcp = tcp and not self.options.prefer_udp
         last = UpstreamError(f"no answer in {self._total:g}s", NO_REACHABLE_AUTHORITY)
@@ -78,12 +87,14 @@ class Forwarder:
         try:
             async with asyncio.timeout(self._total):
                 for server in self._order() * ROUNDS:
+                    started = perf_counter()
                     try:
                         answer = await server.ask(raw, flags=flags, do=do, tcp=tcp)
                     except UpstreamError as error:
                         last = error
                         self._failed(server, error)
                         continue
+                    self.timings[server].setdefault(answer.rcode, Timing()).batch(1, perf_counter() - started)
                     if answer.rcode not in self.options.failover:
                         return answer
                     refused = answer
@@ -125,6 +136,7 @@ class Forwarder:
                     await server.ask(question, flags=RD if self.options.health_recursion else 0)
                 except UpstreamError:
                     server.checks_failed += 1
+                    self.checks_failed[server] += 1
                     if server.checks_failed == self.options.max_fails:
                         log.warning("forward: %s is unhealthy: it is asked last", server)
                     await asyncio.sleep(self.options.health_interval)
