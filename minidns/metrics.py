@@ -60,6 +60,12 @@ class Sizes:
         self.count = 0
         self.bytes = 0
 
+    def one(self, size: int) -> None:
+        """A message of `size` bytes."""
+        self.buckets[bisect_left(SIZES, size)] += 1
+        self.bytes += size
+        self.count += 1
+
     def batch(self, count: int, sizes: Sequence[int]) -> None:
         """`count` messages, some of which, at least one, were as long as `sizes`."""
         each, more = divmod(count, len(sizes))
@@ -86,9 +92,14 @@ class Traffic(Timing):
         self.requests, self.responses = Sizes(), Sizes()
 
     def messages(self, packets: Sequence[bytes], replies: Sequence[object]) -> None:
-        """A batch of packets and what became of each: replies that are bytes were sent. Of a large batch every few
-        messages are looked at, 0.02 us a message."""
-        step = max(1, len(packets) >> 2)
+        """A batch of packets and what became of each: replies that are bytes were sent. Of a large batch two messages
+        stand for all: 0.03 us a message instead of 0.4."""
+        if len(packets) == 1:
+            self.requests.one(len(packets[0]))
+            if type(replies[0]) is bytes:
+                self.responses.one(len(replies[0]))
+            return
+        step = max(1, len(packets) >> 1)
         self.requests.batch(len(packets), [len(packet) for packet in packets[::step]])
         looked_at = replies[::step]
         if sent := [len(reply) for reply in looked_at if type(reply) is bytes]:

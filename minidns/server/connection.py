@@ -302,7 +302,7 @@ class Connection:
         self._listener.traffic.batch(1, perf_counter() - started)
         if reply is not None and not self._gone.is_set():
             self._answers += 1
-            self._listener.traffic.responses.batch(1, (len(reply),))
+            self._listener.traffic.responses.one(len(reply))
             self._out += len(reply).to_bytes(2, "big") + reply
             self._places.touch(self)
             self._tell([(packet, reply, "later")], started)

@@ -212,6 +212,6 @@ class UdpServer:
         reply = await coming
         self._traffic.batch(1, perf_counter() - started)
         if reply is not None:
-            self._traffic.responses.batch(1, (len(reply),))
+            self._traffic.responses.one(len(reply))
             self._send(reply, ancillary, address)
             self._tell_one(packet, reply, address, started, "later")
