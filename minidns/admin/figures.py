@@ -11,6 +11,7 @@ import msgspec
 from minidns import __version__
 from minidns.admin.running import Running
 from minidns.admin.state import readiness
+from minidns.config.settings import Kubernetes
 from minidns.core import names
 from minidns.core.model import EndpointSlice, Namespace, Pod, Service
 from minidns.server.http.endpoint import JSON, Asked, Endpoint, Reply
@@ -43,7 +44,7 @@ class ZoneFigures(msgspec.Struct, frozen=True):
 class Figures(msgspec.Struct, frozen=True):
     """`ready` and `says` as `/ready`. `lost`: seconds for which the API server has been away, null when it is there;
     `problem` says why. `stale`: the objects are those of an earlier run. `started`: seconds since 1970. `played`: what
-    the cluster does can be said over `/verbs`."""
+    the cluster does can be said over `/verbs`. `kubernetes`: how objects become answers, null when they do not."""
 
     version: str
     started: float
@@ -62,6 +63,7 @@ class Figures(msgspec.Struct, frozen=True):
     processes: tuple[Process, ...]
     upstreams: tuple[Upstream, ...]
     asked: dict[str, int]
+    kubernetes: Kubernetes | None
 
 
 def figures(running: Running, asked: dict[str, int]) -> Figures:
@@ -95,6 +97,7 @@ def figures(running: Running, asked: dict[str, int]) -> Figures:
         tuple(_processes(running)),
         tuple(_upstreams(running)),
         asked,
+        next((front.block.kubernetes for front in site.fronts if front.block.kubernetes), None),
     )
 
 

@@ -325,10 +325,13 @@ def _watch(arguments: argparse.Namespace) -> int:
 
 def _compare(arguments: argparse.Namespace) -> int:
     kubernetes = _kubernetes(arguments)
+    if arguments.conf is not None and _offline(arguments) is None:
+        raise UsageError("--conf says how objects become answers: name where they come from, too")
     if arguments.conf is not None:
         config = corefile.read(arguments.conf)
         kubernetes = next((block.kubernetes for block in config.servers if block.kubernetes), kubernetes)
-    return compare.compare_command(arguments, _source(arguments), kubernetes)
+    source = _offline(arguments)
+    return compare.compare_command(arguments, source, kubernetes)
 
 
 def _offline(arguments: argparse.Namespace) -> Manifests | Cluster | None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from minidns.cli.offline import OfflineError, followed
+from minidns.cli.offline import OfflineError, followed, mirrored
+from minidns.cli.running import add_admin
 from minidns.compare import report
 from minidns.compare.asking import asker
 from minidns.compare.comparing import Comparison, SilentError
@@ -25,6 +26,7 @@ from minidns.core.model import Service
 from minidns.site import Site
 
 QPS = 500.0
+Refresh = Callable[[], Awaitable[None]]
 MOST_SWEPT = 1 << 17
 #: The Service that kubeadm and its like have for the cluster's DNS.
 USUAL = ("kube-system", "kube-dns")
@@ -38,10 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sweep", action="append", metavar="CIDR", help="ask every address there for its name: finds what is gone"
     )
     parser.add_argument("--conf", type=Path, metavar="COREFILE", help="what is answered, from that server's Corefile")
+    add_admin(parser)
     parser.add_argument("--json", action="store_true", help="for programs: a line for each server")
 
 
-def compare_command(arguments: argparse.Namespace, source: Manifests | Cluster, kubernetes: Kubernetes) -> int:
+def compare_command(arguments: argparse.Namespace, source: Manifests | Cluster | None, kubernetes: Kubernetes) -> int:
     """0 when nothing is unexplained, 1 when something is."""
     if arguments.server is None and not arguments.each:
         raise UsageError("name the server to ask: minidns compare 10.96.0.10")
@@ -56,12 +59,12 @@ def compare_command(arguments: argparse.Namespace, source: Manifests | Cluster, 
 
 
 async def _compare(
-    arguments: argparse.Namespace, source: Manifests | Cluster, kubernetes: Kubernetes, sweep: Sequence[Network]
+    arguments: argparse.Namespace, source: Manifests | Cluster | None, kubernetes: Kubernetes, sweep: Sequence[Network]
 ) -> Sequence[Report]:
     found = []
-    async with followed(source, kubernetes) as (site, origin):
+    async with _site(arguments.admin, source, kubernetes) as (site, origin, refresh):
         for host, port in _servers(arguments, site):
-            one = await _beside(site, origin, host, port, arguments.qps, sweep)
+            one = await _beside(site, origin, host, port, arguments.qps, sweep, refresh)
             if arguments.json:
                 print(report.to_json(one).decode(), flush=True)
             else:
@@ -104,7 +107,9 @@ def _service(site: Site, host: str) -> Service:
     raise UsageError(f"--each: no Service has the address {host}")
 
 
-async def _beside(site: Site, origin: str, host: str, port: int, qps: float, sweep: Sequence[Network]) -> Report:
+async def _beside(
+    site: Site, origin: str, host: str, port: int, qps: float, sweep: Sequence[Network], refresh: Refresh
+) -> Report:
     server = str(Listen(host, port)) if is_address(host) else f"{host}:{port}"
     with _progress(server) as tell:
         async with asker(host, port) as asking:
@@ -112,12 +117,25 @@ async def _beside(site: Site, origin: str, host: str, port: int, qps: float, swe
                 raise OfflineError(f"{server} does not answer")
             label = f"no-{secrets.token_hex(6)}"
             comparison = Comparison(
-                site.zones, asking.ask, label=label, qps=qps, refresh=_nothing, tell=tell, sweep=sweep
+                site.zones, asking.ask, label=label, qps=qps, refresh=refresh, tell=tell, sweep=sweep
             )
             try:
                 return await comparison.run(server, origin)
             except SilentError as error:
                 raise OfflineError(f"{server}: {error}") from None
+
+
+@asynccontextmanager
+async def _site(
+    admin: str, source: Manifests | Cluster | None, kubernetes: Kubernetes
+) -> AsyncIterator[tuple[Site, str, Refresh]]:
+    """The objects as they change, what they are called, and what brings them up to date."""
+    if source is None:
+        async with mirrored(admin) as found:
+            yield found
+    else:
+        async with followed(source, kubernetes) as (site, origin):
+            yield site, origin, _nothing
 
 
 async def _nothing() -> None:

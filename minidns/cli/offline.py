@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
+import msgspec
+
+from minidns.cli.running import asked, url_of
 from minidns.config.settings import Cluster, Config, Kubernetes, Manifests, ServerBlock
 from minidns.config.values import zone_name
 from minidns.core import names
+from minidns.core.model import Replaced
 from minidns.explain import Explanation, Ground, SearchExplanation
 from minidns.site import Site
+from minidns.source import state
 from minidns.source.choice import Source, open_source
 from minidns.views import zonefile
 from minidns.views.changes import Event
@@ -67,6 +72,37 @@ async def _following(opened: Source, site: Site) -> AsyncIterator[None]:
     finally:
         following.cancel()
         await asyncio.wait((following,))
+
+
+@asynccontextmanager
+async def mirrored(admin: str) -> AsyncIterator[tuple[Site, str, Callable[[], Awaitable[None]]]]:
+    """A synced site with the objects of a running server, what that is called, and what brings it up to date.
+
+    Raises UsageError when there is no such server, OfflineError when it has no zone of its own.
+    """
+    with asked(admin, "/state") as response:
+        said = msgspec.json.decode(response.read(), type=_Settings)
+    if said.kubernetes is None or not said.synced:
+        raise OfflineError(f"{url_of(admin)} has no zone of its own, or not yet")
+    site = Site(Config(servers=(ServerBlock(kubernetes=said.kubernetes),), source=Cluster()))
+
+    def fetch() -> list[Replaced]:
+        with asked(admin, "/objects") as response:
+            return state.parse(response.read())
+
+    async def refresh() -> None:
+        site.publish(await asyncio.to_thread(fetch))
+
+    await refresh()
+    site.mark_synced()
+    yield site, f"the objects of {url_of(admin)}", refresh
+
+
+class _Settings(msgspec.Struct):
+    """What of `/state` says how objects become answers."""
+
+    kubernetes: Kubernetes | None
+    synced: bool
 
 
 async def explained(

@@ -13,6 +13,7 @@ import logging
 import os
 import struct
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from sys import intern
 from typing import BinaryIO, Protocol
@@ -47,19 +48,36 @@ def load(path: Path) -> list[Replaced] | None:
     """The objects of each kind in the file. None, and a line in the log, when it is missing or damaged."""
     try:
         data = path.read_bytes()
-        if not data.startswith(MAGIC):
-            raise ValueError("it is not a state file of this version")
-        if hashlib.sha256(data[:-_DIGEST]).digest() != data[-_DIGEST:]:
-            raise ValueError("its checksum is wrong")
-        found = _read(memoryview(data)[len(MAGIC) : -_DIGEST])
+        found = parse(data)
     except FileNotFoundError:
         logger.info("no state in %s yet", path)
         return None
-    except (OSError, ValueError, LookupError, struct.error, msgspec.MsgspecError) as error:
+    except (OSError, ValueError) as error:
         logger.warning("the state in %s is ignored: %s", path, error)
         return None
     logger.info("state of %s: %s", path, ", ".join(f"{len(c.objects)} {c.kind.__name__}s" for c in found))
     return found
+
+
+def parse(data: bytes) -> list[Replaced]:
+    """The objects of each kind in what a state file holds. Raises ValueError, with the reason, for anything else."""
+    if not data.startswith(MAGIC):
+        raise ValueError("it is not a state file of this version")
+    if hashlib.sha256(data[:-_DIGEST]).digest() != data[-_DIGEST:]:
+        raise ValueError("its checksum is wrong")
+    try:
+        return _read(memoryview(data)[len(MAGIC) : -_DIGEST])
+    except (LookupError, struct.error, msgspec.MsgspecError) as error:
+        raise ValueError(str(error)) from None
+
+
+def pieces(objects: Mapping[Kind, Sequence[Object]]) -> Iterator[bytes]:
+    """What a state file of these objects holds, in pieces of half a millisecond of work."""
+    digest = hashlib.sha256()
+    for piece in chain((MAGIC,), _chunks(objects)):
+        digest.update(piece)
+        yield piece
+    yield digest.digest()
 
 
 async def keep(

@@ -278,6 +278,23 @@ async def test_settings_come_from_a_corefile(tmp_path: Path) -> None:
     assert found.same > 200
 
 
+@pytest.mark.asyncio
+async def test_running_server_lends_its_objects_and_settings(tmp_path: Path) -> None:
+    options = ["--zone", "k8s.test", "--zone", "in-addr.arpa", "--ttl", "30", "--pods", "verified"]
+    today = Path(shutil.copytree(DEMO, tmp_path / "demo"))
+    with minidns("--manifests", str(DEMO), *options) as one, minidns("--manifests", str(today), *options) as two:
+        admin = ["--admin", f"127.0.0.1:{two.admin}"]
+        code, (found,) = await reports(f"127.0.0.1:{one.port}", *admin)
+        assert (code, found.unexplained) == (0, ())
+        assert found.source == f"the objects of http://127.0.0.1:{two.admin}"
+        (today / "redis.yaml").unlink()
+        eventually(lambda: not two.addresses("redis.default.svc.k8s.test"))
+        code, (found,) = await reports(f"127.0.0.1:{two.port}", "--admin", str(one.admin))
+        assert code == 1
+        assert {one.verdict for one in found.unexplained} == {"missing"}
+        assert "missing redis.default.svc.k8s.test. A" in shown(found)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
