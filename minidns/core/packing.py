@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 from minidns.core import records
 from minidns.core.names import Name
@@ -42,6 +43,31 @@ class Packer:
         self.pieces += (packed, fixed, rdata)
         self.length += len(packed) + 10 + len(rdata)
 
+    def rrset(self, owner: Name, type_: int, ttl: int, rdata: Sequence[bytes], end: int) -> int:
+        """Records of one owner and type, as many as fit before `end` of the message; one at least if it has none yet.
+
+        Returns how many. A zone of half a million records comes through here: those behind the first share its bytes,
+        which takes half the time of `record` for each.
+        """
+        head, count = b"", 0
+        for one in rdata:
+            at = self._start + self.length
+            size = 12 + len(one) if head else len(owner) + 10 + len(one)
+            if self.length and at + size > end:
+                break
+            count += 1
+            if not head:
+                self.record(owner, type_, ttl, one)
+                known = self._offsets.get(owner)
+                if known is not None and type_ not in _NAMES:
+                    head = struct.pack("!HHHI", _POINTER | known, type_, 1, ttl)
+                continue
+            if type_ == records.SRV:
+                self._remember(one[6:], at + 18, len(one))
+            self.pieces += (head, len(one).to_bytes(2, "big"), one)
+            self.length += size
+        return count
+
     def _rdata(self, rdata: bytes, at: int, position: int, count: int) -> bytes:
         packed = rdata[:position]
         for _ in range(count):
@@ -53,16 +79,22 @@ class Packer:
         return packed + rdata[position:]
 
     def _name(self, name: Name, at: int) -> bytes:
-        position = 0
-        while name[position] and name[position:] not in self._offsets:
+        offsets, position = self._offsets, 0
+        while name[position]:
+            known = offsets.get(name[position:])
+            if known is not None:
+                self._remember(name, at, position)
+                return name[:position] + (_POINTER | known).to_bytes(2, "big")
             position += name[position] + 1
-        known = self._offsets.get(name[position:])
         self._remember(name, at, position)
-        return name if known is None else name[:position] + struct.pack("!H", _POINTER | known)
+        return name
 
     def _remember(self, name: Name, at: int, until: int) -> None:
         """That `name` is at `at`, with its labels before `until` written out."""
-        position = 0
+        offsets, position = self._offsets, 0
         while name[position] and position < until and at + position <= _MAX_POINTER:
-            self._offsets.setdefault(name[position:], at + position)
+            rest = name[position:]
+            if rest in offsets:
+                break  # what is above it is known, too, or too far on
+            offsets[rest] = at + position
             position += name[position] + 1

@@ -18,13 +18,14 @@ from minidns.config.plugins.transfer import ANYBODY, Secondary
 from minidns.config.settings import ServerBlock
 from minidns.core import answers, names, records, wire
 from minidns.core.names import Name
+from minidns.core.records import Rrset
 from minidns.core.responder import Channel, Client, Messages
 from minidns.core.snapshot import Snapshot
 from minidns.core.wire import Question
 from minidns.core.zone import Zone
 from minidns.transfer import journal, serials
 from minidns.transfer.journal import Delta, Journal, Step
-from minidns.transfer.messages import Whole, messages, soa_serial, udp_room
+from minidns.transfer.messages import messages, soa_serial, udp_room
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ class Transfers:
         return current if udp and len(reply) > udp_room(question) else reply
 
     def _in_turns(
-        self, packet: bytes, question: Question, client: Client, kind: str, whole: Iterator[Whole | None]
+        self, packet: bytes, question: Question, client: Client, kind: str, whole: Iterator[Rrset | None]
     ) -> Messages:
         """Begins with the first message that is taken, so that one that nobody takes takes no place."""
         if self._running >= AT_ONCE:
@@ -153,7 +154,7 @@ class Transfers:
     def _to(self, name: Name) -> tuple[Secondary, ...]:
         return next((to for zone, to in self._rules if names.is_below(name, zone)), ())
 
-    def _since(self, zone: Zone, origin: Name, since: Sequence[Step]) -> Iterator[Whole | None]:
+    def _since(self, zone: Zone, origin: Name, since: Sequence[Step]) -> Iterator[Rrset | None]:
         """The records of an incremental transfer (RFC 1995, 4)."""
         old, new = (_soa(zone, origin, serial) for serial in (since[0].old, since[-1].new))
         delta = Delta([], [])
@@ -165,12 +166,12 @@ class Transfers:
         ttl = zone.settings.ttl
         yield new
         yield old
-        yield from ((name, type_, ttl, rdata) for name, type_, rdata in delta.removed)
+        yield from (Rrset(name, type_, ttl, (rdata,)) for name, type_, rdata in delta.removed)
         yield new
-        yield from ((name, type_, ttl, rdata) for name, type_, rdata in delta.added)
+        yield from (Rrset(name, type_, ttl, (rdata,)) for name, type_, rdata in delta.added)
         yield new
 
-    def _whole(self, zone: Zone, origin: Name) -> Iterator[Whole | None]:
+    def _whole(self, zone: Zone, origin: Name) -> Iterator[Rrset | None]:
         """The records of a whole zone, the SOA record first and last (RFC 5936, 2.2)."""
         inner = tuple(other for other in zone.origins if other != origin and names.is_below(other, origin))
         with Snapshot(zone) as snapshot:
@@ -178,9 +179,9 @@ class Transfers:
             for rrsets in snapshot.rrsets(origin):
                 if not rrsets:
                     yield None
-                for owner, type_, ttl, rdata in rrsets:
-                    if not (inner and any(names.is_below(owner, other) for other in inner)):
-                        yield from ((owner, type_, ttl, one) for one in rdata)
+                for rrset in rrsets:
+                    if not (inner and any(names.is_below(rrset.owner, other) for other in inner)):
+                        yield rrset
             yield soa
 
 
@@ -194,11 +195,12 @@ def _plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return ipaddress.ip_address(address.partition("%")[0])
 
 
-def _soa(zone: Zone, origin: Name, serial: int | None = None) -> Whole:
-    owner, type_, ttl, (rdata,) = answers.soa(zone, origin)
-    if serial is not None:
-        rdata = rdata[:-20] + serial.to_bytes(4, "big") + rdata[-16:]
-    return owner, type_, ttl, rdata
+def _soa(zone: Zone, origin: Name, serial: int | None = None) -> Rrset:
+    soa = answers.soa(zone, origin)
+    if serial is None:
+        return soa
+    (rdata,) = soa.rdata
+    return soa._replace(rdata=(rdata[:-20] + serial.to_bytes(4, "big") + rdata[-16:],))
 
 
 def _serial(packet: bytes, question: Question) -> int | None:

@@ -6,12 +6,9 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from minidns.core import records, wire
-from minidns.core.names import Name
 from minidns.core.packing import Packer
+from minidns.core.records import Rrset
 from minidns.core.wire import Question
-
-#: Owner, type, TTL, rdata in uncompressed wire form.
-Whole = tuple[Name, int, int, bytes]
 
 #: Bytes of a message at most. Compression reaches no further (RFC 1035, 4.1.4), and 400 records take a millisecond to
 #: put together, which is how long a question to the zone waits for it.
@@ -19,7 +16,7 @@ SIZE = 0x4000
 _QR_AA, _RD = 0x8400, 0x0100
 
 
-def messages(question: Question, whole: Iterable[Whole | None], size: int = SIZE) -> Iterator[bytes]:
+def messages(question: Question, whole: Iterable[Rrset | None], size: int = SIZE) -> Iterator[bytes]:
     """The messages that answer a question with these records in their order, each of at most `size` bytes.
 
     Where `whole` has None, so that others get a turn, so have the messages: b"". A client with EDNS finds an OPT record
@@ -28,16 +25,19 @@ def messages(question: Question, whole: Iterable[Whole | None], size: int = SIZE
     opt = b"" if question.edns is None else struct.pack("!BHHIH", 0, records.OPT, wire.UDP_SIZE, 0, 0)
     start = wire.HEADER + len(question.raw)
     packer, count = Packer(question.name, start), 0
-    for one in whole:
-        if one is None:
+    for rrset in whole:
+        if rrset is None:
             yield b""
             continue
-        owner, type_, ttl, rdata = one
-        if count and start + packer.length + len(owner) + 10 + len(rdata) + len(opt) > size:
+        owner, type_, ttl, left = rrset
+        while True:
+            taken = packer.rrset(owner, type_, ttl, left, size - len(opt))
+            count += taken
+            if taken == len(left):
+                break
+            left = left[taken:]
             yield _message(question, packer, count, opt)
             packer, count, opt = Packer(question.name, start), 0, b""
-        packer.record(owner, type_, ttl, rdata)
-        count += 1
     yield _message(question, packer, count, opt)
 
 

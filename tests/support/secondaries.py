@@ -36,7 +36,7 @@ class Server(ABC):
         self._process: subprocess.Popen[bytes] | None = None
         path = shutil.which(self.program, path=_SBIN)
         assert path, f"these tests need {self.program}: tests/tools installs it"
-        self._path = path
+        self.path = path
 
     @abstractmethod
     def arguments(self) -> list[str]:
@@ -44,7 +44,13 @@ class Server(ABC):
 
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen([self._path, *self.arguments()], stdout=log, stderr=log)
+            self._process = subprocess.Popen([self.path, *self.arguments()], stdout=log, stderr=log)
+
+    @property
+    def pid(self) -> int:
+        """Of its process, once it was started."""
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """As a fault does: kill -9."""
@@ -115,7 +121,9 @@ log:
 {use_key}template:
   - id: default
     storage: "{self.folder}"
-    journal-content: changes
+    zonefile-sync: -1
+    zonefile-load: none
+    journal-content: all
 zone:
 """
             + "".join(f"  - domain: {zone}\n    master: primary\n    acl: notified\n" for zone in self.zones)
@@ -165,9 +173,10 @@ remote-control:
 
 
 class Unbound(Server):
-    """It has no keys for zone transfers."""
+    """It has no keys for zone transfers. has_file: it writes a zone's file whole at each change."""
 
     program = "unbound"
+    has_file = True
 
     def arguments(self) -> list[str]:
         config = self.folder / "unbound.conf"
@@ -202,8 +211,8 @@ remote-control:
     for-downstream: yes
     for-upstream: yes
     fallback-enabled: no
-    zonefile: "{self.folder}/{zone}.zone"
 """
+                + (f'    zonefile: "{self.folder}/{zone}.zone"\n' if self.has_file else "")
                 for zone in self.zones
             )
         )
