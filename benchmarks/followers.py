@@ -20,7 +20,8 @@ import msgspec
 from minidns.core import records, wire
 
 ZONE = "cluster.local"
-_PATIENCE = 5.0
+#: Seconds that a transfer may take, and until one that was refused is tried again.
+_PATIENCE, AGAIN = 5.0, 0.2
 _QUESTION = dns.message.make_query(ZONE, "SOA", use_edns=False, flags=0).to_wire()[12:]
 
 
@@ -36,6 +37,7 @@ class Told(msgspec.Struct):
     records: int = 0
     bytes: int = 0
     whole: int = 0
+    refused: int = 0
     latest: int = 0
 
 
@@ -80,6 +82,10 @@ class Follower(asyncio.DatagramProtocol):
             while not _is_whole(serials, count):
                 message = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
                 self._told.bytes += len(message)
+                if message[3] & 15:
+                    self._told.refused += 1
+                    asyncio.get_running_loop().call_later(AGAIN, self._news.set)
+                    return
                 count += _read(message, serials)
         finally:
             writer.close()

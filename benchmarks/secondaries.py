@@ -1,7 +1,7 @@
 """What secondaries cost, and how they keep up: `python -m benchmarks.secondaries`, one table from one run.
 
-The cluster is that of `benchmarks.scale`. Core 0 is minidns's (and of the server that it is compared with, while minidns
-rests), core 1 is shared by the API server, the secondaries and the clock.
+The cluster is that of `benchmarks.scale`. Core 0 is minidns's (and of what it is compared with, while minidns rests),
+core 1 is shared by the API server, the secondaries and the clock.
 
 - A whole zone, of minidns and of a Knot that serves the same zone, to the same Knot as the secondary: records per
   second by that one's log, the primary's CPU time; the longest wait for an answer of minidns meanwhile, its memory.
@@ -76,7 +76,7 @@ zone:
 _FINISHED = re.compile(r"AXFR, incoming.* finished.*?, (?:serial.*?, )?([0-9.]+) seconds, (\d+) messages, (\d+) bytes")
 
 
-class Failed(Exception):
+class FollowError(Exception):
     """A server does not do what it has to; the text says which."""
 
 
@@ -105,7 +105,7 @@ async def primary(folder: Path, port: int, to: Sequence[str]) -> AsyncIterator[s
         try:
             await scale.until_answered(client, scale.question(last, 99), scale.address(last, 99, 0), pause=0.05)
         except TimeoutError:
-            raise Failed(f"minidns does not answer: {(folder / 'minidns.log').read_text()}") from None
+            raise FollowError(f"minidns does not answer: {(folder / 'minidns.log').read_text()}") from None
         await asyncio.sleep(1)
         yield process
 
@@ -116,7 +116,7 @@ async def until(server: Server, number: int, one: int, shift: int) -> None:
     try:
         await scale.until_answered(client, scale.question(number, one), scale.address(number, one, shift), pause=0.05)
     except TimeoutError:
-        raise Failed(f"{server.program} does not follow: {server.log()}") from None
+        raise FollowError(f"{server.program} does not follow: {server.log()}") from None
 
 
 @contextmanager
@@ -162,7 +162,7 @@ async def whole(folder: Path) -> None:
         try:
             await scale.until_answered(client, scale.question(last, 99), scale.address(last, 99, 0), pause=0.05)
         except TimeoutError:
-            raise Failed(f"Knot does not answer: {(home / 'log').read_text()}") from None
+            raise FollowError(f"Knot does not answer: {(home / 'log').read_text()}") from None
         used = sum(cpu_time(process.pid))
         with running(other):
             await until(other, last, 99, 0)
@@ -181,7 +181,7 @@ def _told_whole(name: str, secondary: Server, count: int, used: float) -> float:
     log = secondary.folder.joinpath("log").read_text()
     found = _FINISHED.search(log)
     if found is None:
-        raise Failed(f"no transfer in the log of {secondary.program}: {log[-1000:]}")
+        raise FollowError(f"no transfer in the log of {secondary.program}: {log[-1000:]}")
     seconds = float(found[1])
     what = f"{count / seconds:,.0f} records/s ({seconds:.2f} s, {int(found[3]) / 1e6:.1f} MB, {found[2]} messages)"
     told(f"AXFR of {count:,} records by {name}", f"{what}, CPU {used / count * 1e6:.2f} us/record")
@@ -249,9 +249,11 @@ async def light(server: ApiServer, folder: Path) -> None:
         how = (
             f"{transfers / count / SECONDS:.1f} transfers/s each, {(after.bytes - before.bytes) / transfers:,.0f} bytes"
         )
+        if refused := after.refused - before.refused:
+            how += f", {refused} refused"
         told(f"  {count} follow{'s' if count == 1 else ''}", f"{per}, {used / SECONDS:.0%} of a core; {how}")
         if last.latest != count:
-            raise Failed(f"{count - last.latest} of {count} secondaries are behind")
+            raise FollowError(f"{count - last.latest} of {count} secondaries are behind")
 
 
 def _said(followers: subprocess.Popen[str]) -> Told:
@@ -329,7 +331,7 @@ async def main() -> int:
                     await followed(server, folder)
                 if "light" in only:
                     await light(server, folder)
-            except Failed as error:
+            except FollowError as error:
                 print(f"benchmarks: {error}", file=sys.stderr)
                 return 1
     return 0

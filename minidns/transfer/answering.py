@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 #: Transfers of many messages at once, for each server block of a process. One more is REFUSED: secondaries try again.
 AT_ONCE = 10
+#: Up to so many bytes of changes it is one of so many others: a burst that every node's secondary fetches at once.
+MIDDLING, MANY = 1 << 18, 200
 #: Bytes of changes up to which an incremental transfer is made at once and not in turns: some 100 records.
 SMALL = 0x2000
 #: Such answers that are kept, for other secondaries that ask the same.
@@ -53,7 +55,7 @@ class Transfers:
             key=lambda rule: -len(rule[0]),
         )
         self._zones = {origin: (zone, steps) for zone, steps in zones for origin in zone.origins}
-        self._running = 0
+        self._running: Counter[int] = Counter()
         self._kept: dict[tuple[bytes, bytes, int, int], bytes] = {}
         self.asked: Asked = {}
         self.counts: Counter[str] = Counter()
@@ -84,7 +86,7 @@ class Transfers:
         if secondary.host != ANYBODY:
             self.asked[names.to_text(question.name), secondary.host, secondary.key or ""] = time.time()
         if question.type == records.AXFR:
-            return self._in_turns(packet, question, client, "axfr", self._whole(zone, question.name))
+            return self._in_turns(packet, question, client, self._whole(zone, question.name))
         return self._changes(packet, question, client, zone, steps, serial, udp)
 
     def _changes(
@@ -105,11 +107,11 @@ class Transfers:
         since = steps.since(serial)
         if since is None:
             # Over UDP the SOA record alone says that there is more to be had over TCP (RFC 1995, 2).
-            return current if udp else self._in_turns(packet, question, client, "axfr", self._whole(zone, origin))
-        if journal.size_of(since, origin) > SMALL:
+            return current if udp else self._in_turns(packet, question, client, self._whole(zone, origin))
+        if (size := journal.size_of(since, origin)) > SMALL:
             if udp:
                 return current
-            return self._in_turns(packet, question, client, "ixfr", self._since(zone, origin, since))
+            return self._in_turns(packet, question, client, self._since(zone, origin, since), size)
         self.counts["ixfr"] += 1
         key = (packet[2:12], question.raw, serial, zone.serial)
         kept = self._kept.get(key)
@@ -123,16 +125,21 @@ class Transfers:
         return current if udp and len(reply) > udp_room(question) else reply
 
     def _in_turns(
-        self, packet: bytes, question: Question, client: Client, kind: str, whole: Iterator[Rrset | None]
+        self, packet: bytes, question: Question, client: Client, whole: Iterator[Rrset | None], size: int = 0
     ) -> Messages:
-        """Begins with the first message that is taken, so that one that nobody takes takes no place."""
-        if self._running >= AT_ONCE:
+        """Begins with the first message that is taken, so that one that nobody takes takes no place.
+
+        size: bytes of the changes, 0 for the whole zone.
+        """
+        kind = "ixfr" if size else "axfr"
+        most = MANY if 0 < size <= MIDDLING else AT_ONCE
+        if self._running[most] >= most:
             self.counts["refused"] += 1
-            log.warning("%s of %s by %s: refused, %d run already", *self._told(question, client), self._running)
+            log.warning("%s of %s by %s: refused, %d run already", *self._told(question, client), self._running[most])
             yield wire.error(packet, records.REFUSED, question)
             return
         self.counts[kind] += 1
-        self._running += 1
+        self._running[most] += 1
         started, count, told = time.monotonic(), 0, self._told(question, client)
         try:
             for message in messages(question, whole):
@@ -141,7 +148,7 @@ class Transfers:
             what = "the whole zone" if kind == "axfr" else "what changed"
             log.info("%s of %s by %s: %s, %d bytes in %.2f s", *told, what, count, time.monotonic() - started)
         finally:
-            self._running -= 1
+            self._running[most] -= 1
 
     def _told(self, question: Question, client: Client) -> tuple[str, str, str]:
         who = client.address + (f" with key {client.key.rstrip('.')}" if client.key else "")

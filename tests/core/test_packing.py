@@ -74,3 +74,35 @@ def test_nothing_points_beyond_16_383_bytes() -> None:
     assert packer.length > 0x4000
     found = message(packer, len(owners)).answer
     assert [rrset.name.to_wire() for rrset in found] == owners
+
+
+RRSETS = st.lists(st.tuples(NAMES, st.sampled_from([2, 12, 33]), st.lists(NAMES, min_size=1, max_size=6)), max_size=5)
+
+
+@given(NAMES, RRSETS, st.integers(300, 900))
+def test_records_of_an_rrset_are_those_that_fit_and_the_same_as_one_by_one(
+    name: bytes, rrsets: list[tuple[bytes, int, list[bytes]]], end: int
+) -> None:
+    expected = [(owner, type_, _rdata(type_, target)) for owner, type_, targets in rrsets for target in targets]
+    found: list[tuple[bytes, int, bytes]] = []
+    packer, count = Packer(name, 16 + len(name)), 0
+    for owner, type_, targets in rrsets:
+        left = [_rdata(type_, target) for target in targets]
+        while left:
+            taken = packer.rrset(owner, type_, 7, left, end)
+            count, left = count + taken, left[taken:]
+            assert count
+            if left:
+                assert 16 + len(name) + packer.length <= end or count == 1
+                found += _read(message(packer, count, name))
+                packer, count = Packer(name, 16 + len(name)), 0
+    assert found + _read(message(packer, count, name)) == expected
+
+
+def _rdata(type_: int, target: bytes) -> bytes:
+    return (b"\0\1\0\2\0\3" if type_ == 33 else b"") + target
+
+
+def _read(found: dns.message.Message) -> list[tuple[bytes, int, bytes]]:
+    assert all(rrset.ttl == 7 for rrset in found.answer)
+    return [(rrset.name.to_wire() or b"", int(rrset.rdtype), rrset[0].to_wire() or b"") for rrset in found.answer]

@@ -108,6 +108,7 @@ server:
     background-workers: 1
 database:
     storage: "{self.folder}"
+    journal-db-mode: asynchronous
 log:
   - target: stderr
     any: info

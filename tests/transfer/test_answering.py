@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minidns.core import names
 from minidns.core.model import Change, Deleted, EndpointSlice, Upserted
 from minidns.core.responder import Client, Forward
-from minidns.transfer.answering import AT_ONCE
+from minidns.transfer.answering import AT_ONCE, SMALL
+from minidns.transfer.journal import size_of
 from tests.support.changing import changes
 from tests.support.clusters import endpoints, headless, service
 from tests.support.transfers import COREFILE, Secondary, asked, front_of, question, rows, site, zone_lines
@@ -235,3 +237,22 @@ def test_no_more_transfers_at_once_than_stated() -> None:
     assert list(islice(running[-1], 1)) == []
     running[0].close()
     assert len(asked(front, packet)) > 1
+
+
+def test_a_burst_of_changes_is_fetched_by_more_at_once_than_whole_zones() -> None:
+    made = site()
+    made.publish([Upserted(WEB), Upserted(pods(10))])
+    serial = made.serial
+    made.publish([Upserted(pods(300))])
+    (_, steps), *_ = made.journals
+    assert size_of(steps.since(serial) or (), names.from_text("cluster.local.")) > SMALL
+    front, packet = front_of(made), question("cluster.local.", serial).to_wire()
+    channel = front.channel("tcp", "1")
+    firsts, running = [], []
+    for _ in range(2 * AT_ONCE):
+        forward = front.respond(packet, channel)
+        assert isinstance(forward, Forward)
+        running.append(iter(front.resolve(packet, forward, channel, Client("127.0.0.1", 1))))  # type: ignore[arg-type]
+        firsts.append(rcode(next(filter(None, running[-1]))))
+    assert firsts == ["NOERROR"] * 2 * AT_ONCE
+    assert len(asked(front, question("cluster.local.").to_wire())) > 1  # and takes no place of a whole zone's
