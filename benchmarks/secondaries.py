@@ -1,13 +1,14 @@
 """What secondaries cost, and how they keep up: `python -m benchmarks.secondaries`, one table from one run.
 
-The cluster is that of `benchmarks.scale`. Core 0 is minidns's (and of what it is compared with, while minidns rests),
-core 1 is shared by the API server, the secondaries and the clock.
+Whole zones are of the cluster of `benchmarks.scale`, the rest is of that of `benchmarks.cluster`: 10,000 Services and
+5,000 endpoints. Core 0 is minidns's (and that of what it is compared with, while minidns rests), core 1 is shared by
+the API server, the secondaries and the clock.
 
 - A whole zone, of minidns and of a Knot that serves the same zone, to the same Knot as the secondary: records per
   second by that one's log, the primary's CPU time; the longest wait for an answer of minidns meanwhile, its memory.
 - From an event on the wire to the new answer of a secondary, while so many changes come per second.
 - CPU time of minidns for a change and a secondary, with light secondaries (`benchmarks.followers`).
-- Questions per second: Knot and Unbound with the zone of a node, minidns, alone and while secondaries follow.
+- Questions per second of a node's Knot and Unbound beside minidns's own.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from ipaddress import IPv4Address
 from pathlib import Path
 from time import perf_counter
 
+import dns.message
 import msgspec
 
-from benchmarks import scale
+from benchmarks import cluster, scale
 from benchmarks.followers import ZONE, Told, address
 from benchmarks.processes import cpu_time, started
 from minidns.cli import bench
@@ -76,6 +79,12 @@ zone:
 _FINISHED = re.compile(r"AXFR, incoming.* finished.*?, (?:serial.*?, )?([0-9.]+) seconds, (\d+) messages, (\d+) bytes")
 
 
+#: What is asked for to know that all is there, and its address: the last that is listed.
+Last = tuple[bytes, str]
+LARGE = scale.question(scale.HEADLESS - 1, 99), scale.address(scale.HEADLESS - 1, 99, 0)
+SMALL = dns.message.make_query(cluster.endpoint_name("moving", 199, 9), "A").to_wire(), "10.128.15.159"
+
+
 class FollowError(Exception):
     """A server does not do what it has to; the text says which."""
 
@@ -97,24 +106,23 @@ def minidns(folder: Path, port: int, to: Sequence[str]) -> Iterator[subprocess.P
 
 
 @asynccontextmanager
-async def primary(folder: Path, port: int, to: Sequence[str]) -> AsyncIterator[subprocess.Popen[str]]:
+async def primary(folder: Path, port: int, to: Sequence[str], last: Last) -> AsyncIterator[subprocess.Popen[str]]:
     """The same, once it answers from everything."""
     with minidns(folder, port, to) as process:
         client = await scale.Client.open(port)
-        last = scale.HEADLESS - 1
         try:
-            await scale.until_answered(client, scale.question(last, 99), scale.address(last, 99, 0), pause=0.05)
+            await scale.until_answered(client, *last, pause=0.05)
         except TimeoutError:
             raise FollowError(f"minidns does not answer: {(folder / 'minidns.log').read_text()}") from None
         await asyncio.sleep(1)
         yield process
 
 
-async def until(server: Server, number: int, one: int, shift: int) -> None:
-    """Wait for an answer of a secondary."""
+async def until(server: Server, last: Last) -> None:
+    """Wait until a secondary has everything."""
     client = await scale.Client.open(server.port)
     try:
-        await scale.until_answered(client, scale.question(number, one), scale.address(number, one, shift), pause=0.05)
+        await scale.until_answered(client, *last, pause=0.05)
     except TimeoutError:
         raise FollowError(f"{server.program} does not follow: {server.log()}") from None
 
@@ -133,19 +141,19 @@ async def whole(folder: Path) -> None:
     """The whole zone, by minidns and by Knot, to a Knot."""
     port = free_port()
     secondary, again = (Knot(folder / name, port, zones=(ZONE,)) for name in ("whole-minidns", "whole-again"))
-    async with primary(folder, port, ["127.0.0.1"]) as process:
+    async with primary(folder, port, ["127.0.0.1"], LARGE) as process:
         count, zone = await asyncio.to_thread(_counted, port)
         (folder / "zone").write_text(zone)
         client = await scale.Client.open(port)
         scale.reset_peak(process.pid)
         before, used = scale.resident(process.pid), sum(cpu_time(process.pid))
         with running(secondary):
-            await until(secondary, scale.HEADLESS - 1, 99, 0)
+            await until(secondary, LARGE)
         used = sum(cpu_time(process.pid)) - used
         grown = scale.peak(process.pid) / before - 1
         # Another one for the waits: a question per millisecond takes of the secondary's core.
         with running(again):
-            fetched = asyncio.create_task(until(again, scale.HEADLESS - 1, 99, 0))
+            fetched = asyncio.create_task(until(again, LARGE))
             waits = await scale.waits(client, fetched)
             await fetched
     rate = _told_whole("minidns", secondary, count, used)
@@ -158,14 +166,13 @@ async def whole(folder: Path) -> None:
     other = Knot(folder / "whole-knot", port, zones=(ZONE,))
     with started([other.path, "-c", str(home / "conf")], core=0, log=home / "log") as process:
         client = await scale.Client.open(port)
-        last = scale.HEADLESS - 1
         try:
-            await scale.until_answered(client, scale.question(last, 99), scale.address(last, 99, 0), pause=0.05)
+            await scale.until_answered(client, *LARGE, pause=0.05)
         except TimeoutError:
             raise FollowError(f"Knot does not answer: {(home / 'log').read_text()}") from None
         used = sum(cpu_time(process.pid))
         with running(other):
-            await until(other, last, 99, 0)
+            await until(other, LARGE)
         used = sum(cpu_time(process.pid)) - used
     told("  minidns's rate to Knot's (target: 0.5)", f"{rate / _told_whole('Knot', other, count, used):.2f}")
 
@@ -188,31 +195,37 @@ def _told_whole(name: str, secondary: Server, count: int, used: float) -> float:
     return count / seconds
 
 
-async def churn(server: ApiServer, rate: float, numbers: range) -> None:
-    """Changes without end: an endpoint of one slice after the other gets another address."""
-    items = [scale.endpoint_slice(number, 0, shift) for shift in (1, 2) for number in numbers]
-    due, step = perf_counter(), 0
-    while True:
-        server.put("endpointslices", items[step % len(items)])
+async def churn(server: ApiServer, rate: float) -> None:
+    """Changes without end."""
+    due = perf_counter()
+    for item in cluster.changes():
+        server.put("endpointslices", item)
         server.trim()
-        step += 1
         due += 1 / rate
         await asyncio.sleep(due - perf_counter())
+
+
+def _put(server: ApiServer, number: int, address: str) -> bytes:
+    """The one endpoint of a Service has that address now; returns the question for it."""
+    name = cluster.headless_name("db", number)
+    endpoint = {"addresses": [address], "hostname": "probe", "conditions": {"ready": True}}
+    server.put("endpointslices", cluster.endpoint_slice("db", number, [endpoint]))
+    return dns.message.make_query(f"probe.{name}", "A").to_wire()
 
 
 async def following(server: ApiServer, secondary: Server, rate: int) -> list[float]:
     """Milliseconds from an event on the wire to the secondary's answer, while `rate` changes come per second."""
     client = await scale.Client.open(secondary.port)
     events = 20 if rate == 1 else EVENTS
-    task = asyncio.create_task(churn(server, rate, range(400))) if rate > 1 else None
+    task = asyncio.create_task(churn(server, rate)) if rate > 1 else None
     found = []
     await asyncio.sleep(0.5)
     try:
         for step in range(events):
-            number, shift = 500 + step % 100, 3 + server.version % 50
-            server.put("endpointslices", scale.endpoint_slice(number, 7, shift))
+            number, address = step % 100, str(IPv4Address("172.16.0.0") + server.version % 0xFFFFF)
+            query = _put(server, number, address)
             start = perf_counter()
-            await scale.until_answered(client, scale.question(number, 7), scale.address(number, 7, shift), LOOK)
+            await scale.until_answered(client, query, address, LOOK)
             found.append((perf_counter() - start) * 1000)
             # No two at the same place of the interval between two notifications.
             await asyncio.sleep(1 if rate == 1 else 0.02 + step % 7 * 0.007)
@@ -227,11 +240,11 @@ async def light(server: ApiServer, folder: Path) -> None:
     port, at = free_port(), free_port()
     alone = 0.0
     for count in (0, *FOLLOWERS):
-        async with primary(folder, port, [f"{address(number)}:{at}" for number in range(count)]) as process:
+        async with primary(folder, port, [f"{address(number)}:{at}" for number in range(count)], SMALL) as process:
             command = [sys.executable, "-m", "benchmarks.followers", str(port), str(at), str(count or 1)]
             with started(command, core=1, log=folder / "followers.log") as followers:
                 await asyncio.sleep(1)
-                task = asyncio.create_task(churn(server, FOLLOWED, range(400)))
+                task = asyncio.create_task(churn(server, FOLLOWED))
                 await asyncio.sleep(1)
                 before, used, version = _said(followers), sum(cpu_time(process.pid)), server.version
                 await asyncio.sleep(SECONDS)
@@ -251,7 +264,10 @@ async def light(server: ApiServer, folder: Path) -> None:
         )
         if refused := after.refused - before.refused:
             how += f", {refused} refused"
-        told(f"  {count} follow{'s' if count == 1 else ''}", f"{per}, {used / SECONDS:.0%} of a core; {how}")
+        told(
+            f"  {count} follow{'s' if count == 1 else ''}",
+            f"{per}, {(each - alone) * version / SECONDS / 1e6:.1%} of a core more; {how}",
+        )
         if last.latest != count:
             raise FollowError(f"{count - last.latest} of {count} secondaries are behind")
 
@@ -267,9 +283,9 @@ def _said(followers: subprocess.Popen[str]) -> Told:
 async def rates(process: subprocess.Popen[str], port: int, secondaries: Sequence[Server]) -> None:
     """Questions per second of a node's servers, and of minidns itself."""
     questions = secondaries[0].folder / "questions"
-    questions.write_text("".join(f"service-{n}.{scale.namespace(n)}.svc.{ZONE} A\n" for n in range(scale.CLUSTER_IPS)))
+    questions.write_text("".join(f"{cluster.service_name(n)} A\n" for n in range(cluster.SERVICES)))
     own = await _rate(port, process.pid, questions)
-    told("queries/s of minidns, no changes", f"{own[0]:,.0f}, CPU {own[1]:.2f} us/query")
+    told("queries/s of minidns", f"{own[0]:,.0f}, CPU {own[1]:.2f} us/query")
     for secondary in secondaries:
         _move(secondary.pid, 0)
         rate, cpu = await _rate(secondary.port, secondary.pid, questions)
@@ -298,10 +314,10 @@ async def followed(server: ApiServer, folder: Path) -> None:
     knot, unbound = Knot(folder / "knot", port, zones=(ZONE,)), Unbound(folder / "unbound", port, zones=(ZONE,))
     unbound.has_file = False  # half a million records, at each change
     to = [f"127.0.0.1:{one.port}" for one in (knot, unbound)]
-    async with primary(folder, port, to) as process:
+    async with primary(folder, port, to, SMALL) as process:
         with running(knot), running(unbound):
             for one in (knot, unbound):
-                await until(one, scale.HEADLESS - 1, 99, 0)
+                await until(one, SMALL)
             for one in (knot, unbound):
                 for rate in RATES:
                     found = await following(server, one, rate)
@@ -314,27 +330,36 @@ async def main() -> int:
     os.sched_setaffinity(0, {1})
     gc.disable()  # a pause of this process must not look like one of minidns's
     only = sys.argv[1:] or ["whole", "followed", "light"]
-    async with ApiServer() as server:
-        server.load(
-            "namespaces", [msgspec.json.encode({"metadata": {"name": scale.namespace(n)}}) for n in range(100)], 1
-        )
-        server.load("services", map(msgspec.json.encode, scale.services()), 1)
-        slices = [msgspec.json.encode(scale.endpoint_slice(n)) for n in range(scale.HEADLESS)]
-        server.load("endpointslices", slices, 1)
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            scale.kubeconfig(folder / "kubeconfig", server.url)
-            try:
-                if "whole" in only:
-                    await whole(folder)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            if "whole" in only:
+                async with filled(Path(folder), large=True):
+                    await whole(Path(folder))
+            async with filled(Path(folder), large=False) as server:
                 if "followed" in only:
-                    await followed(server, folder)
+                    await followed(server, Path(folder))
                 if "light" in only:
-                    await light(server, folder)
-            except FollowError as error:
-                print(f"benchmarks: {error}", file=sys.stderr)
-                return 1
+                    await light(server, Path(folder))
+    except FollowError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
     return 0
+
+
+@asynccontextmanager
+async def filled(folder: Path, *, large: bool) -> AsyncIterator[ApiServer]:
+    """An API server with one of the two clusters, and a kubeconfig for it."""
+    async with ApiServer() as server:
+        if large:
+            spaces = ({"metadata": {"name": scale.namespace(number)}} for number in range(scale.NAMESPACES))
+            slices = (scale.endpoint_slice(number) for number in range(scale.HEADLESS))
+            objects = {"namespaces": list(spaces), "services": list(scale.services()), "endpointslices": list(slices)}
+        else:
+            objects = cluster.objects()
+        for resource, items in objects.items():
+            server.load(resource, list(map(msgspec.json.encode, items)), 1)
+        scale.kubeconfig(folder / "kubeconfig", server.url)
+        yield server
 
 
 if __name__ == "__main__":

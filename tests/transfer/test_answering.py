@@ -248,7 +248,8 @@ def test_a_burst_of_changes_is_fetched_by_more_at_once_than_whole_zones() -> Non
     assert size_of(steps.since(serial) or (), names.from_text("cluster.local.")) > SMALL
     front, packet = front_of(made), question("cluster.local.", serial).to_wire()
     channel = front.channel("tcp", "1")
-    firsts, running = [], []
+    running: list[Any] = []
+    firsts = []
     for _ in range(2 * AT_ONCE):
         forward = front.respond(packet, channel)
         assert isinstance(forward, Forward)
