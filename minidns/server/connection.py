@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from minidns.core.responder import Channel, Client, Exchange, Forward, Observe, Resolve, Resolved, Respond
 from minidns.metrics import Traffic
-from minidns.server.places import KERNEL, RECEIVE_BUFFER, Places, source_of
+from minidns.server.places import KERNEL, MESSAGES_BUFFER, RECEIVE_BUFFER, Places, source_of
 from minidns.server.turns import AGAIN, Turns
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ class Connection:
         self._sock = sock
         self._turns = turns
         self._places = places
+        self._kernel = KERNEL
         self._in = bytearray()
         self._out = bytearray()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -200,6 +201,8 @@ class Connection:
                 self._later(packet, reply)
             elif reply is not None:
                 self._messages = reply
+                self._kernel = 2 * MESSAGES_BUFFER
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MESSAGES_BUFFER)
             if count == BATCH or size >= ANSWERS or clock() >= until:
                 break
         del buffer[:at]
@@ -237,7 +240,7 @@ class Connection:
         if self._gone.is_set():
             return 0
         unsent = len(self._out)
-        if held := len(self._in) + (unsent + KERNEL if unsent else 0) or self.held:
+        if held := len(self._in) + (unsent + self._kernel if unsent else 0) or self.held:
             self._places.hold(self, held)
         if unsent > self._places.limits.unsent:
             self.cut()

@@ -16,6 +16,8 @@ from typing import Protocol
 #: twice that of memory (socket(7)); by itself it takes up to 6 MB for each.
 SEND_BUFFER = 32 << 10
 RECEIVE_BUFFER = 32 << 10
+#: For an answer of many messages: 16 of them on their way, so that neither side waits for the other after each.
+MESSAGES_BUFFER = 256 << 10
 #: Bytes that a client holds in the kernel when it does not read its answers.
 KERNEL = 2 * SEND_BUFFER
 
