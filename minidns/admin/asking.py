@@ -45,12 +45,13 @@ _WALK = {
 
 
 class Asking:
-    """What asks the front of the first address, over channels of its own.
+    """What asks the front of an address, over channels of its own.
 
-    answered: how many answers by rcode.
+    at: which address, the first by default; the last when there are not so many. answered: how many answers by rcode.
     """
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: Running, at: int = 0) -> None:
+        self._at = at
         self.answered: Counter[str] = Counter()
         self._running = running
         self._site: Site | None = None
@@ -84,7 +85,8 @@ class Asking:
     def _current(self) -> Front:
         site = self._running.generation.site
         if site is not self._site:
-            self._site, self._front = site, next(iter(site.by_address().values()))
+            fronts = [*site.by_address().values()]
+            self._site, self._front = site, fronts[: self._at + 1][-1]
             self._channels = {transport: self._front.channel(transport, "1") for transport in _TRANSPORTS}
         return self._front
 

@@ -139,9 +139,17 @@ def _number(text: str) -> int:
 def _shown(running: Running, name: Name) -> Shown:
     zones = [zone for zone in running.generation.site.zones if zone.origin(name)]
     at = map_.at_name(zones[0] if zones else zone_of(running), name)
-    server = running.addresses[0]
-    host = server.host if server.host not in ("", "0.0.0.0", "::", "localhost") else "127.0.0.1"
     asked = shlex.quote(at.name)
+    digs, admin = terminal(running)
+    return Shown(at, f"{digs[0]} {asked} {at.type}", f"minidns explain {asked} {at.type}{admin}")
+
+
+def terminal(running: Running) -> tuple[list[str], str]:
+    """How the server is asked in a terminal: `dig` for each of its addresses, and the option that names its admin port
+    to `minidns`, or nothing for the usual one."""
+    digs = []
+    for server in running.addresses:
+        host = server.host if server.host not in ("", "0.0.0.0", "::", "localhost") else "127.0.0.1"
+        digs.append(f"dig @{host} -p {server.port}")
     admin = running.config.admin and replace(running.config.admin, port=running.admin_ports[running.config.admin])
-    there = f" --admin {admin}" if admin not in (None, ADMIN) else ""
-    return Shown(at, f"dig @{host} -p {server.port} {asked} {at.type}", f"minidns explain {asked} {at.type}{there}")
+    return digs, f" --admin {admin}" if admin not in (None, ADMIN) else ""

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minidns.admin import asking, changes, explaining, figures, mapping, page, queries, secondaries, state, verbs, zones
+from minidns.admin import (
+    asking,
+    changes,
+    explaining,
+    figures,
+    lessons,
+    mapping,
+    page,
+    queries,
+    secondaries,
+    state,
+    verbs,
+    zones,
+)
 from minidns.admin.running import Running
 from minidns.config.settings import Config
 from minidns.config.values import Listen
@@ -25,6 +38,7 @@ def endpoints(running: Running) -> tuple[Endpoint, ...]:
         *changes.endpoints(running),
         *queries.endpoints(running),
         *verbs.endpoints(running),
+        *lessons.endpoints(running, questions),
     )
     return (*page.endpoints(others), *others)
 

@@ -3,12 +3,13 @@
 import { ask } from "./ask.js";
 import { changes } from "./changes.js";
 import { announce, clock, get, h } from "./dom.js";
+import { lessons } from "./lessons.js";
 import { live } from "./live.js";
 import { map } from "./map.js";
 import { queries } from "./queries.js";
 import { state } from "./state.js";
 
-const VIEWS = { map, ask, queries, changes, state };
+const VIEWS = { map, ask, queries, changes, lessons, state };
 const LOOK = 3000;
 const main = document.getElementById("view");
 const banner = document.getElementById("banner");

@@ -11,7 +11,9 @@ from rich.text import Text
 def show(console: Console, text: str) -> None:
     """Paragraphs have empty lines between them. A line with `$ ` at its start is a command, one with a blank a sample;
     backquotes are around words to be typed."""
-    for paragraph in re.split(r"\n\s*\n", text.strip("\n")):
+    for at, paragraph in enumerate(re.split(r"\n\s*\n", text.strip("\n"))):
+        if at:
+            console.print()
         prose: list[str] = []
         for line in paragraph.splitlines():
             if line.startswith(("$ ", " ", "/")):
