@@ -34,7 +34,7 @@ def play(room: Room, console: Console, typed: int) -> int:
     lesson, lines = room.lesson, _Lines(typed)
     console.print(lesson.title, style="bold")
     show(console, f"{lesson.about}\n\n{_HELP}")
-    show(console, f"The cluster is in\n{room.words.file}\nand its page, with this lesson too, at http://{room.admin}/")
+    show(console, f"The cluster is in\n{room.words.file}\nand its page is http://{room.admin}/#lessons")
     tries = 0
     try:
         for number, step in enumerate(lesson.steps, 1):

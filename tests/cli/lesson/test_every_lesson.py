@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from minidns.config.settings import ADMIN
 from minidns.lessons import Step, known, read
 from tests.support.learner import Learner, learner
 
@@ -18,18 +19,20 @@ def test_it_is_played_to_its_end(path: Path) -> None:
     with learner(path.stem) as one:
         one.until(lesson.title)
         cluster = Path(one.until("cluster.yaml").split()[-1])
+        admin = one.until("#lessons").split()[-1].removeprefix("http://").removesuffix("/#lessons")
+        words = {"{file}": str(cluster), "{admin}": "" if admin == str(ADMIN) else f" --admin {admin}"}
         wrong = 0
         for number, step in enumerate(lesson.steps, 1):
             one.until(f"Step {number} of {len(lesson.steps)}")
             one.until("> ")
             for line, said, undo in wrong_ways(step):
                 before = cluster.read_text()
-                one.type(filled(line, cluster))
+                one.type(filled(line, words))
                 if step.change:
                     one.until("> ")
                     one.type("")
                 one.until("Not yet.")
-                one.until(plain(said, cluster))
+                one.until(plain(said, words))
                 one.until("> ")
                 cluster.write_text(before)
                 if undo:
@@ -65,13 +68,15 @@ def solve(one: Learner, step: Step) -> None:
     one.type(f"$ {said}" if step.change else said)
 
 
-def filled(text: str, cluster: Path) -> str:
-    return text.replace("{file}", str(cluster)).replace("{admin}", "")
+def filled(text: str, words: dict[str, str]) -> str:
+    for name, word in words.items():
+        text = text.replace(name, word)
+    return text
 
 
-def plain(said: str, cluster: Path) -> str:
+def plain(said: str, words: dict[str, str]) -> str:
     """The beginning of a sentence, without the marks of words to be typed."""
-    return " ".join(filled(said, cluster).replace("`", "").split()[:8])
+    return " ".join(filled(said, words).replace("`", "").split()[:8])
 
 
 def test_the_list_names_them_all(capfd: pytest.CaptureFixture[str]) -> None:
