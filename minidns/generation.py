@@ -69,7 +69,7 @@ class Generation:
             site.mark_stale("from the state of an earlier run, until the API server answers")
         generation = cls(config, site, source, serials)
         if source.stale or source.synced.is_set():
-            site.mark_synced()
+            site.mark_synced(source.missing)
             await generation._restore(site)
         return generation
 
@@ -81,7 +81,7 @@ class Generation:
             for known in self.site.known().values():
                 await _in_batches(site, copies(known))
         if self.site.synced:
-            site.mark_synced()
+            site.mark_synced(self.site.unsynced)
         site.mark_stale(self.site.stale)
 
     async def succeed(self, config: Config, site: Site) -> None:
@@ -155,24 +155,34 @@ class Generation:
             tasks.create_task(source.run(self.publish))
 
     async def _on_sync(self, source: Source) -> None:
-        if source.synced.is_set():
-            return
+        if not source.synced.is_set():
+            await self._on_first_sync(source)
+        await source.complete.wait()
+        if any(site.unsynced for site in self._sites()):
+            await self._mark_synced(source)
+            log.info("%s: everything is followed, %s", source.origin, self.site.summary())
+
+    async def _on_first_sync(self, source: Source) -> None:
         started = time.monotonic()
         await source.synced.wait()
         source.stale = False
+        await self._mark_synced(source)
+        self.listed.set()
+        log.info("%s: synced in %.2f s, %s", source.origin, time.monotonic() - started, self.site.summary())
+        settle()
+
+    async def _mark_synced(self, source: Source) -> None:
+        """Answer from the lists that are in."""
         for site in self._sites():
             is_first = not site.synced
-            site.mark_synced()
+            site.mark_synced(source.missing)
             site.mark_stale("")
             if is_first:
                 await self._restore(site)
             if self.answering:
                 await self.answering.mark_synced(site)
-        self.listed.set()
         if self._notifying:
             self.notify()
-        log.info("%s: synced in %.2f s, %s", source.origin, time.monotonic() - started, self.site.summary())
-        settle()
 
     async def _restore(self, site: Site) -> None:
         """Go on from the zones that an earlier run left to its secondaries."""

@@ -13,7 +13,20 @@ from minidns.config.settings import Cluster as ClusterSource
 from minidns.config.settings import Config, Kubernetes, ServerBlock
 from minidns.config.values import Listen
 from minidns.core import answers, names, reasons
-from minidns.core.model import Change, EndpointSlice, Key, Kind, Namespace, Object, Pod, Service, Upserted
+from minidns.core.model import (
+    KINDS,
+    Change,
+    EndpointSlice,
+    ImportedSlice,
+    Key,
+    Kind,
+    Namespace,
+    Object,
+    Pod,
+    Service,
+    ServiceImport,
+    Upserted,
+)
 from minidns.core.names import Name
 from minidns.core.schema import PodMode, ZoneSettings
 from minidns.core.zone import Touch, Zone
@@ -48,8 +61,8 @@ class Site:
     """All zones and fronts of a configuration.
 
     like: a site that is told of the same objects, whose zones this one shares where their settings are the same.
-    watchers: called after every change that made something different in the first zone. followers: too, with less to
-    tell and at less cost. stale: what `mark_stale` said.
+    watchers: called after every change that made something different in the first zone that is told of it. followers:
+    too, with less to tell and at less cost. stale: what `mark_stale` said. unsynced: kinds without a list yet.
     """
 
     def __init__(
@@ -70,6 +83,7 @@ class Site:
         self.watchers: list[Watcher] = []
         self.followers: list[Follower] = []
         self.stale = ""
+        self.unsynced: frozenset[Kind] = frozenset()
 
     @property
     def zones(self) -> tuple[Zone, ...]:
@@ -105,11 +119,13 @@ class Site:
 
         moment: the serial of this moment (`minidns.transfer.serials`), the same in all processes that answer.
         """
-        for index, fed in enumerate(self._fed.values()):
+        told: frozenset[Kind] = frozenset()
+        for fed in self._fed.values():
             for change in changes:
                 kind = type(change.object) if isinstance(change, Upserted) else change.kind
                 if kind in fed.kinds:
-                    self._apply(fed, change, moment, first=not index)
+                    self._apply(fed, change, moment, first=kind not in told)
+            told |= fed.kinds
 
     def advance(self, serial: int) -> None:
         """Move the serials of all zones to one that is ahead of them: what is between is not known here."""
@@ -149,12 +165,9 @@ class Site:
         )
 
     def known(self) -> dict[Kind, Mapping[Key, Object]]:
-        """Every object that the zones hold, by kind: as they are now, and as they change.
-
-        A Service comes before its slices: brought in behind them it would bring all its endpoints in at once.
-        """
+        """Every object that the zones hold, by kind in the order of KINDS: as they are now, and as they change."""
         found = {kind: fed.zone.cluster.all(kind) for fed in self._fed.values() for kind in fed.kinds}
-        return {kind: found[kind] for kind in (Namespace, Service, EndpointSlice, Pod) if kind in found}
+        return {kind: found[kind] for kind in KINDS if kind in found}
 
     def reason(self, name: Name, type_: int) -> str:
         """Why the zones answer a question as they do, in a sentence; "" where records need none."""
@@ -166,9 +179,11 @@ class Site:
         if not self.kinds:
             return "no zone of its own"
         origins = ", ".join(names.to_text(origin) for zone in self.zones for origin in zone.origins)
-        first = self.zones[0].cluster
-        counts = [counted(len(first.all(kind)), kind.__name__) for kind in (Service, EndpointSlice, Namespace, Pod)]
-        return f"{origins}: {', '.join(counts[: 3 + (Pod in self.kinds)])}, {counted(len(self.zones[0].nodes), 'name')}"
+        known = self.known()
+        kinds: list[Kind] = [Service, EndpointSlice, Namespace]
+        kinds += [kind for kind in (Pod, ServiceImport, ImportedSlice) if kind in known]
+        counts = [counted(len(known.get(kind, ())), kind.__name__) for kind in kinds]
+        return f"{origins}: {', '.join(counts)}, {counted(sum(len(zone.nodes) for zone in self.zones), 'name')}"
 
     def by_address(self) -> dict[Listen, Front]:
         """What answers on each address to listen on."""
@@ -184,11 +199,15 @@ class Site:
     @property
     def synced(self) -> bool:
         """Whether there is something to answer from."""
-        return all(zone.synced for zone in self.zones)
+        return any(zone.synced for zone in self.zones) or not self._fed
 
-    def mark_synced(self) -> None:
-        """The first full list of everything is in: answer from it."""
+    def mark_synced(self, but: frozenset[Kind] = frozenset()) -> None:
+        """The first full list of everything is in: answer from it. but: kinds that there is no list of yet; zones that
+        are made of them say so, and the others answer."""
+        self.unsynced = but
         for fed in self._fed.values():
+            if fed.kinds & but:
+                continue
             if fed.journal is not None and not fed.zone.synced:
                 fed.journal.begin(fed.zone.serial)  # what made the zone is no step from one of its states to the next
             fed.zone.synced = True
@@ -235,7 +254,11 @@ class Site:
 
     def _fed_of(self, settings: ZoneSettings, noendpoints: bool, *others: bool) -> _Fed:
         kinds: set[Kind] = {Namespace, Service}
-        kinds |= set() if noendpoints else {EndpointSlice}
+        if settings.multicluster:
+            # Its own Services give ns.dns the addresses; noendpoints is about them alone, as in CoreDNS.
+            kinds |= {ServiceImport, ImportedSlice}
+        elif not noendpoints:
+            kinds.add(EndpointSlice)
         kinds |= {Pod} if settings.pods is PodMode.VERIFIED else set()
         key: _Settings = (settings, noendpoints, *others)
         if key not in self._fed:
@@ -243,8 +266,10 @@ class Site:
         return self._fed[key]
 
     def _settings(self, kubernetes: Kubernetes) -> list[ZoneSettings]:
-        """One for each zone that holds Services. The reverse zones belong to the first: PTR records point into it."""
-        forward = kubernetes.forward_zones
+        """One for each zone that holds Services, cluster sets last. The reverse zones belong to the first: PTR records
+        point into it."""
+        sets = tuple(f".{zone}" for zone in kubernetes.multicluster)
+        forward = sorted(kubernetes.forward_zones, key=lambda zone: f".{zone}".endswith(sets))
         reverse = tuple(names.from_text(zone) for zone in kubernetes.zones if zone not in forward)
         return [
             ZoneSettings(
@@ -254,6 +279,7 @@ class Site:
                 pods=kubernetes.pods,
                 endpoint_pod_names=kubernetes.endpoint_pod_names,
                 ignore_empty_service=kubernetes.ignore_empty_service,
+                multicluster=f".{zone}".endswith(sets),
                 exposed_namespaces_only=self._exposed_only,
                 ns_addresses=self._ns_addresses,
             )

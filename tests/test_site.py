@@ -9,12 +9,23 @@ from minidns.config import corefile
 from minidns.config.settings import Cluster, Config, Kubernetes, ServerBlock
 from minidns.config.values import Listen
 from minidns.core import names
-from minidns.core.model import Deleted, EndpointSlice, Kind, Namespace, Pod, Replaced, Service, Upserted
+from minidns.core.model import (
+    Deleted,
+    EndpointSlice,
+    ImportedSlice,
+    Kind,
+    Namespace,
+    Pod,
+    Replaced,
+    Service,
+    ServiceImport,
+    Upserted,
+)
 from minidns.front import BlockFront, Router
 from minidns.site import Site
 from minidns.views.changes import Event
 from tests.support.client import explained, parsed, query
-from tests.support.clusters import endpoints, headless, pod, service
+from tests.support.clusters import endpoints, headless, imported, imported_slice, pod, service
 
 WEB = service("default/web", "10.96.0.1")
 DB = headless("default/db")
@@ -37,6 +48,7 @@ def rcode(made: Site, name: str) -> str:
         ("pods insecure", {Namespace, Service, EndpointSlice}),
         ("pods verified", {Namespace, Service, EndpointSlice, Pod}),
         ("noendpoints", {Namespace, Service}),
+        ("noendpoints\n multicluster cluster.local", {Namespace, Service, ServiceImport, ImportedSlice}),
     ],
 )
 def test_kinds_that_are_followed(options: str, kinds: set[Kind]) -> None:
@@ -180,3 +192,40 @@ def test_followers_are_told_which_objects_differ_also_when_nobody_watches() -> N
     made.followers.clear()
     made.publish([Upserted(web)])
     assert len(told) == 2
+
+
+SET = "kubernetes clusterset.local cluster.local in-addr.arpa {\n multicluster clusterset.local\n}"
+
+
+def test_a_cluster_set_is_a_zone_of_its_own_behind_that_of_the_cluster() -> None:
+    made = site(f". {{\n {SET}\n}}")
+    assert [(zone.settings.multicluster, len(zone.settings.reverse)) for zone in made.zones] == [(False, 1), (True, 0)]
+    slice_ = imported_slice(endpoints("default/db-1", "10.2.0.1 host=db-0"), "east")
+    made.publish([Upserted(obj) for obj in (Namespace("default"), WEB, imported(DB), slice_)])
+    made.mark_synced()
+    assert rcode(made, "web.default.svc.cluster.local") == rcode(made, "db-0.east.db.default.svc.clusterset.local")
+    assert rcode(made, "web.default.svc.clusterset.local") == rcode(made, "db.default.svc.cluster.local") == "NXDOMAIN"
+    assert "1 Service, no EndpointSlices, 1 Namespace, 1 ServiceImport, 1 ImportedSlice, " in made.summary()
+
+
+def test_watchers_hear_of_each_change_once_from_the_first_zone_that_it_is_about() -> None:
+    made, told = site(f". {{\n {SET}\n}}"), list[Event]()
+    made.mark_synced()
+    made.watchers.append(told.append)
+    made.publish([Upserted(obj) for obj in (Namespace("default"), WEB, imported(service("default/web", "10.9.0.1")))])
+    assert [(event.kind, event.service, event.added_count) for event in told] == [
+        ("Namespace", "", 0),
+        ("Service", "web", 2),
+        ("ServiceImport", "web", 1),
+    ]
+
+
+def test_a_zone_that_is_not_listed_says_so_while_others_answer() -> None:
+    made = site(f". {{\n {SET}\n}}")
+    made.publish([Upserted(WEB)])
+    made.mark_synced(frozenset({ServiceImport}))
+    assert made.synced
+    assert rcode(made, "web.default.svc.cluster.local") == "NOERROR"
+    assert rcode(made, "web.default.svc.clusterset.local") == "SERVFAIL"
+    made.mark_synced()
+    assert rcode(made, "web.default.svc.clusterset.local") == "NXDOMAIN"

@@ -13,7 +13,6 @@ from minidns.admin.running import Running
 from minidns.admin.state import readiness
 from minidns.config.settings import Kubernetes
 from minidns.core import names
-from minidns.core.model import EndpointSlice, Namespace, Pod, Service
 from minidns.server.http.endpoint import JSON, Asked, Endpoint, Reply
 from minidns.server.workers import Workers
 
@@ -72,9 +71,8 @@ def figures(running: Running, asked: dict[str, int]) -> Figures:
     ready, says = readiness(running)
     problem, seconds = source.problem() if source else ("", 0.0)
     objects: dict[str, int] = {}
-    for kind in (Namespace, Service, EndpointSlice, Pod):
-        if kind in site.kinds:
-            objects[f"{kind.__name__}s"] = len(site.zones[0].cluster.all(kind))
+    for kind, known in site.known().items():
+        objects[f"{kind.__name__}s"] = len(known)
     return Figures(
         __version__,
         running.started,

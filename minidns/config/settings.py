@@ -109,6 +109,7 @@ class Kubernetes:
     `zones`: the first that is not a reverse zone is the one that PTR records point into.
     `ttl`: seconds, of every record but the version's. `noendpoints`: no names for endpoints, headless
     Services included.
+    `multicluster`: those of `zones` that are a cluster set's: their names come from ServiceImports (KEP-1645).
     `ignore_empty_service`: a ClusterIP Service without a ready endpoint is NXDOMAIN.
     `fallthrough`: names below these that do not exist go on to what follows. `ede`: answers say why (RFC
     8914).
@@ -120,6 +121,7 @@ class Kubernetes:
     endpoint_pod_names: bool = False
     noendpoints: bool = False
     ignore_empty_service: bool = False
+    multicluster: tuple[ZoneName, ...] = ()
     fallthrough: tuple[ZoneName, ...] = ()
     ede: bool = True
 
@@ -128,6 +130,9 @@ class Kubernetes:
             raise ConfigError("kubernetes needs a zone that is not a reverse zone, such as cluster.local")
         if not 0 <= self.ttl <= 3600:
             raise ConfigError(f"ttl must be from 0 to 3600 seconds, not {self.ttl}")
+        for zone in self.multicluster:
+            if zone not in self.zones:
+                raise ConfigError(f"multicluster {zone} is none of the zones of kubernetes: {' '.join(self.zones)}")
 
     @property
     def forward_zones(self) -> tuple[ZoneName, ...]:

@@ -89,6 +89,29 @@ class EndpointSlice(msgspec.Struct, frozen=True, gc=False):
     def key(self) -> Key:
         return self.namespace, self.name
 
+    @property
+    def cluster(self) -> str:
+        """The cluster of the set that the endpoints are in; "" where they are in this one."""
+        return ""
+
+
+class ServiceImport(Service, frozen=True, gc=False):
+    """A Service that other clusters export (Multi-Cluster Services API, KEP-1645): a Service of the cluster set.
+
+    `cluster_ips` are its ClusterSetIPs. It never has an external name or a selector.
+    """
+
+
+class ImportedSlice(EndpointSlice, frozen=True, gc=False):
+    """A slice with endpoints of another cluster, or of this one, behind a ServiceImport.
+
+    `service` is the label `multicluster.kubernetes.io/service-name`, and `cluster` the label
+    `multicluster.kubernetes.io/source-cluster`. Such an object is an EndpointSlice of this cluster too, of another
+    Service: a kind of its own costs a cluster without imports nothing.
+    """
+
+    cluster: str = ""
+
 
 class Pod(msgspec.Struct, frozen=True, gc=False):
     """A pod with its addresses: all of `status.podIPs`. Needed for `pods verified` alone."""
@@ -102,8 +125,10 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
         return self.namespace, self.name
 
 
-Object = Namespace | Service | EndpointSlice | Pod
-Kind = type[Namespace] | type[Service] | type[EndpointSlice] | type[Pod]
+Object = Namespace | Service | EndpointSlice | Pod | ServiceImport | ImportedSlice
+Kind = type[Namespace] | type[Service] | type[EndpointSlice] | type[Pod] | type[ServiceImport] | type[ImportedSlice]
+#: Services before their slices: brought in behind them they would bring all their endpoints in at once.
+KINDS: tuple[Kind, ...] = (Namespace, Service, EndpointSlice, Pod, ServiceImport, ImportedSlice)
 #: (namespace, name); the namespace is "" for a Namespace itself.
 Key = tuple[str, str]
 

@@ -9,6 +9,7 @@ The names below a cluster zone Z (Kubernetes DNS specification 1.1.0):
     SVC.NS.svc.Z                  a Service
     _PORT._PROTO.SVC.NS.svc.Z     a named port of it
     HOST.SVC.NS.svc.Z             an endpoint of it
+    HOST.CLUSTER.SVC.NS.svc.Z     an endpoint in that cluster, where Z is the zone of a cluster set
     1-2-3-4.NS.pod.Z              a pod, by its address
     dns-version.Z                 the version of the specification
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from minidns.core import records, schema
 from minidns.core.model import EndpointSlice, Port, Service
@@ -13,7 +14,7 @@ from minidns.core.why import Reason, Why, sentence
 from minidns.core.zone import Zone
 
 __all__ = [
-    "Reason", "Why", "count", "labels_below", "nowhere_ports", "of_nodata", "of_nxdomain",
+    "Reason", "Why", "clusters_of", "count", "labels_below", "nowhere_ports", "of_nodata", "of_nxdomain",
     "ports", "selector_text", "sentence",
     "service_at", "types_at", "types_of",
 ]  # fmt: skip
@@ -25,6 +26,14 @@ _TREE = b"\3svc"
 
 def of_nodata(zone: Zone, name: Name, type_: int) -> Reason:
     """Why a name that exists has no records of the type."""
+    return _in_zone(zone, _of_nodata(zone, name, type_))
+
+
+def _in_zone(zone: Zone, reason: Reason) -> Reason:
+    return replace(reason, imported=True) if zone.settings.multicluster else reason
+
+
+def _of_nodata(zone: Zone, name: Name, type_: int) -> Reason:
     node = zone.nodes[name]
     service = service_at(zone, name)
     key = service.key if service else None
@@ -68,6 +77,10 @@ def types_of(parts: Iterable[Part]) -> list[int]:
 
 def of_nxdomain(zone: Zone, name: Name, encloser: Name) -> Reason:
     """Why a name does not exist, where `encloser` is the closest name above it that does."""
+    return _in_zone(zone, _of_nxdomain(zone, name, encloser))
+
+
+def _of_nxdomain(zone: Zone, name: Name, encloser: Name) -> Reason:
     path = labels_below(zone, name)[::-1]
     if not path:
         return Reason(Why.NO_POINTER, general=True)
@@ -109,9 +122,29 @@ def _of_missing_service(zone: Zone, name: Name, path: list[str]) -> Reason:
         return Reason(Why.NO_UNDERSCORE, service.key, place=f"_{bare.name}._{bare.protocol.lower()}")
     if path[3].startswith("_"):
         return _of_missing_port(zone, service, path)
-    if len(path) > 4:
+    clusters = clusters_of(zone, service) if zone.settings.multicluster else []
+    if clusters and name not in zone.not_ready:
+        return _of_missing_cluster(zone, name, service, path, clusters)
+    if len(path) > 5 or (len(path) == 5 and not clusters):
         return Reason(Why.TOO_DEEP, service.key)
-    return _of_missing_host(zone, name, service, path[3])
+    return _of_missing_host(zone, name, service, path[-1])
+
+
+def clusters_of(zone: Zone, service: Service) -> list[str]:
+    """The clusters that the endpoints of a ServiceImport are in, sorted."""
+    return sorted({slice_.cluster for slice_ in zone.cluster.slices(service.key).values() if slice_.cluster})
+
+
+def _of_missing_cluster(zone: Zone, name: Name, service: Service, path: list[str], clusters: list[str]) -> Reason:
+    """A name below a ServiceImport whose endpoints are named below their clusters."""
+    cluster = next((cluster for cluster in clusters if cluster.lower() == path[3]), None)
+    if cluster is None:
+        return Reason(Why.NO_CLUSTER, service.key, elsewhere=tuple(clusters))
+    if len(path) > 5:
+        return Reason(Why.TOO_DEEP, service.key)
+    if len(path) == 4:
+        return Reason(Why.CLUSTER_NOT_READY, service.key, place=cluster)
+    return _of_missing_host(zone, name, service, path[4])
 
 
 def _owner(zone: Zone, service: Service) -> Name | None:

@@ -1,4 +1,5 @@
-"""The Kubernetes DNS specification 1.1.0: what each object gives to each name. Headless lives here.
+"""The Kubernetes DNS specification 1.1.0, and its twin for cluster sets (KEP-1645): what each object gives to each
+name. Headless lives here.
 
 Every function is pure and looks at one object (and, for a slice, at the Service that it belongs to), so that the
 zone index can tell what an object gave from what its next version gives. An object's gift to a name is a `Part`;
@@ -43,6 +44,8 @@ class ZoneSettings:
     ttl: seconds, of every record but `dns-version`'s.
     endpoint_pod_names: endpoints without a hostname are named after their pod instead of their address.
     ignore_empty_service: a virtual IP without any ready endpoint does not exist.
+    multicluster: the zone of a cluster set: its Services are the ServiceImports, and the names of endpoints begin with
+        those of their clusters.
     exposed_namespaces_only: what lives in a namespace that is not known does not exist (`namespace_labels`).
     ns_service: the Service that gives `ns.dns.Z` its addresses; without it they are `ns_addresses`.
     """
@@ -54,6 +57,7 @@ class ZoneSettings:
     pods: PodMode = PodMode.DISABLED
     endpoint_pod_names: bool = False
     ignore_empty_service: bool = False
+    multicluster: bool = False
     exposed_namespaces_only: bool = False
     ns_service: tuple[str, str] = ("kube-system", "kube-dns")
     ns_addresses: tuple[bytes, ...] = ()
@@ -156,6 +160,8 @@ def left_out(obj: Object) -> Iterator[str]:
             plain = host is None or (len(host) <= names.MAX_LABEL and host.isascii() and "\0" not in host)
             if host and not plain and names.child(host, names.ROOT) is None:
                 yield f"hostname {host} is no label"
+        if obj.cluster and names.child(obj.cluster, names.ROOT) is None:
+            yield f"cluster {obj.cluster} is no label"
 
 
 def endpoint_labels(settings: ZoneSettings, endpoint: Endpoint) -> tuple[str, ...]:
@@ -235,16 +241,24 @@ def alias_target(external_name: str) -> Name | None:
     return None
 
 
+def hosts_name(owner: Name, slice_: EndpointSlice) -> Name | None:
+    """What the endpoints of a slice are named below: their Service, of a cluster set their cluster below it (KEP-1645,
+    DNS 2.4.1). None when that cannot be a name. A slice without a cluster has them below the Service, as in CoreDNS.
+    """
+    return names.child(slice_.cluster, owner) if slice_.cluster else owner
+
+
 def of_slice(settings: ZoneSettings, service: Service, slice_: EndpointSlice) -> Iterator[Placed]:
     """What a slice gives to the names of its headless Service as a whole (specification 2.4.1, 2.4.2): one part per
     name, however many endpoints it has."""
     owner = service_name(settings, service.namespace, service.name)
     ready = [endpoint for endpoint in slice_.endpoints if endpoint.ready]
-    if owner is None or not service.headless or not ready:
+    below = owner and hosts_name(owner, slice_)
+    if owner is None or below is None or not service.headless or not ready:
         return
     # In an order of their own: that of a slice's endpoints alone makes no other part, and moves no serial.
     labels = sorted({label for endpoint in ready for label in endpoint_labels(settings, endpoint)})
-    targets = tuple(name for label in labels if (name := names.child(label, owner)))
+    targets = tuple(name for label in labels if (name := names.child(label, below)))
     addresses = tuple(sorted({address for endpoint in ready for address in endpoint.addresses}))
     lengths = _lengths(addresses)
     yield owner, Hosts(addresses, port_numbers(slice_), targets, lengths)
@@ -254,8 +268,9 @@ def of_slice(settings: ZoneSettings, service: Service, slice_: EndpointSlice) ->
 
 
 def of_endpoint(settings: ZoneSettings, owner: Name, ports: tuple[int, ...], endpoint: Endpoint) -> Iterator[Placed]:
-    """What an endpoint gives, when it is ready: its own names below its Service `owner` (specification 2.4.1; here for
-    every kind of Service, as CoreDNS does) and the reverse names of its addresses (2.4.3)."""
+    """What an endpoint gives, when it is ready: its own names below `owner`, the `hosts_name` of its slice
+    (specification 2.4.1; here for every kind of Service, as CoreDNS does), and the reverse names of its addresses
+    (2.4.3)."""
     labels = endpoint_labels(settings, endpoint)
     if not endpoint.ready:
         yield from ((name, NotReady()) for label in labels if (name := names.child(label, owner)))

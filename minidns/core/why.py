@@ -44,6 +44,8 @@ class Why(Enum):
     PORT_NUMBER = "the port has a number that no record can hold"
     PORT_NOWHERE = "no EndpointSlice of the Service has the port"
     NO_UNDERSCORE = "a port's name and protocol without their underscores"
+    NO_CLUSTER = "no cluster of that name behind the ServiceImport"
+    CLUSTER_NOT_READY = "no endpoint in that cluster is ready"
     TOO_DEEP = "more labels than the name of an endpoint or port has"
     PODS_DISABLED = "names by pod address are switched off"
     NO_POD = "no pod with that address in the namespace"
@@ -66,24 +68,26 @@ _SENTENCES = {
     Why.NAMESPACE: "{place} is a namespace: ask for a name below it",
     Why.NO_NAME: "no such name in the zone; Services are below svc",
     Why.NO_NAMESPACE: "no such namespace",
-    Why.NO_SERVICE: "no Service of that name in namespace {place}",
+    Why.NO_SERVICE: "no {kind} of that name in namespace {place}",
     Why.ELSEWHERE: "no {service}; there is one in namespace {others}",
     Why.NO_SLICES: "no EndpointSlice of headless {service} is known",
     Why.NO_ENDPOINTS: "headless {service} has no endpoints{selector}",
     Why.NONE_READY: "headless {service} has {many}, 0 ready",
     Why.NO_RECORDS: "ExternalName {service} does not hold a domain name",
-    Why.NO_ADDRESS: "{service} has no cluster IP yet",
+    Why.NO_ADDRESS: "{service} has no {address} yet",
     Why.BELOW_ALIAS: "ExternalName {service} is an alias: there are no names below it",
-    Why.IGNORED: "{service} has {many}, 0 ready, and such Services are left out here",
+    Why.IGNORED: "{service} has {many}, 0 ready, and such {kind}s are left out here",
     Why.NO_HOST: "{service} has {many}, none of that name",
     Why.HOST_NOT_READY: "endpoint {place} of {service} is not ready",
     Why.NO_PORT: "{service} has no port of that name, only {others}",
-    Why.PORT_UNNAMED: "{service} has unnamed ports only: ask for SRV at the Service's own name",
+    Why.PORT_UNNAMED: "{service} has unnamed ports only: ask for SRV at the {kind}'s own name",
     Why.OTHER_PROTOCOL: "port {place} of {service} is {others}",
     Why.PORT_NOT_READY: "no ready endpoint of {service} has port {place}",
     Why.PORT_NUMBER: "port {place} of {service} has no number that a record can hold, only {others}",
     Why.PORT_NOWHERE: "port {place} of {service} is in none of its EndpointSlices",
     Why.NO_UNDERSCORE: "a port of {service} is asked for with underscores: {place}",
+    Why.NO_CLUSTER: "below {service} are names HOST.CLUSTER, with CLUSTER one of {others}",
+    Why.CLUSTER_NOT_READY: "{service} has no ready endpoint in cluster {place}",
     Why.TOO_DEEP: "no names that deep below {service}",
     Why.PODS_DISABLED: "names by pod address are switched off (pods disabled)",
     Why.NO_POD: "no pod with that address in namespace {place}",
@@ -105,9 +109,10 @@ class Reason:
     """Why, and about what.
 
     service: the Service that the name led to, or the nearest to it.
-    place: the namespace, the endpoint's or the port's name, or the selector, that the sentence is about.
-    elsewhere: namespaces, protocols or types that there are instead.
+    place: the namespace, the cluster, the endpoint's or the port's name, or the selector, that the sentence is about.
+    elsewhere: namespaces, clusters, protocols or types that there are instead.
     endpoints: how many endpoints the Service has.
+    imported: it is a ServiceImport, in the zone of a cluster set.
     general: true for every name that is missing at the same place, so that the answer can be kept there.
     """
 
@@ -117,6 +122,7 @@ class Reason:
     elsewhere: tuple[str, ...] = ()
     endpoints: int = 0
     general: bool = False
+    imported: bool = False
 
     @property
     def code(self) -> int:
@@ -160,9 +166,12 @@ def _sentence(reason: Reason) -> str:
     template = _SENTENCES.get(reason.why, "")
     if reason.why is Why.NO_PORT and not reason.elsewhere:
         template = "{service} has no ports"
-    service = "Service " + "/".join(reason.service) if reason.service else ""
+    kind = "ServiceImport" if reason.imported else "Service"
+    service = f"{kind} {'/'.join(reason.service)}" if reason.service else ""
     return template.format(
         service=service,
+        kind=kind,
+        address="ClusterSetIP" if reason.imported else "cluster IP",
         subject=service or "the name",
         place=reason.place,
         selector=f": its selector {reason.place} matches no running pod" if reason.place else "",

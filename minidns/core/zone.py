@@ -28,6 +28,7 @@ from minidns.core.model import (
     Namespace,
     Object,
     Pod,
+    Port,
     Service,
     Upserted,
 )
@@ -75,7 +76,7 @@ class Zone:
         self.origins = (settings.origin, *settings.reverse) if settings.served else ()
         self.nodes: dict[Name, Node] = {}
         self.not_ready: Counter[Name] = Counter()
-        self.cluster = Cluster()
+        self.cluster = Cluster(imports=settings.multicluster)
         #: How many nodes were added and removed: with each moves the place of others among the nodes.
         self.moves = 0
         #: Of each open snapshot (`minidns.core.snapshot`), what the names had that were touched since.
@@ -166,12 +167,12 @@ class Zone:
             case Pod():
                 if self._exposed(this.namespace):
                     yield from schema.of_pod(self.settings, this)
-            case Service():
+            case Service() if type(this) is self.cluster.service_kind:
                 same_shape = isinstance(other, Service) and _shape(this) == _shape(other)
                 yield from self._of_service(this.key) if same_shape else self._of_whole_service(this.key)
-            case EndpointSlice():
+            case EndpointSlice() if type(this) is self.cluster.slice_kind:
                 endpoints = set(this.endpoints)
-                if isinstance(other, EndpointSlice) and this.service == other.service and this.ports == other.ports:
+                if isinstance(other, EndpointSlice) and _place(this) == _place(other):
                     endpoints.difference_update(other.endpoints)
                 yield from self._of_slice(this, endpoints)
         if self.settings.ignore_empty_service:
@@ -208,9 +209,11 @@ class Zone:
         if owner is None:
             return
         yield from schema.of_slice(self.settings, service, slice_)
-        ports = schema.port_numbers(slice_)
+        below, ports = schema.hosts_name(owner, slice_), schema.port_numbers(slice_)
+        if below is None:
+            return
         for endpoint in endpoints:
-            yield from schema.of_endpoint(self.settings, owner, ports, endpoint)
+            yield from schema.of_endpoint(self.settings, below, ports, endpoint)
 
     def _exposed(self, namespace: str) -> bool:
         return not self.settings.exposed_namespaces_only or self.cluster.has_namespace(namespace)
@@ -225,7 +228,8 @@ class Zone:
         return not any(endpoint.ready for slice_ in slices for endpoint in slice_.endpoints)
 
     def _ns_addresses(self) -> tuple[bytes, ...]:
-        service = self._visible(self.settings.ns_service)
+        key = self.settings.ns_service
+        service = self.cluster.own_service(key) if self._exposed(key[0]) else None
         return (service and service.cluster_ips) or self.settings.ns_addresses
 
     def _swap(
@@ -336,6 +340,11 @@ class Zone:
 def _shape(service: Service) -> tuple[bool, bool]:
     """What decides which names the endpoints of a Service get."""
     return service.headless, service.external_name is not None
+
+
+def _place(slice_: EndpointSlice) -> tuple[str, str, tuple[Port, ...]]:
+    """What decides where the endpoints of a slice have their names, and with which ports."""
+    return slice_.service, slice_.cluster, slice_.ports
 
 
 def _touches(given: Iterable[Placed], taken: Iterable[Placed]) -> Iterator[Touch]:

@@ -19,11 +19,17 @@ LISTED = 20
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An endpoint in its slice, and the labels that it has below its Service when it is ready."""
+    """An endpoint in its slice, and the labels that it has below its Service, or its cluster, when it is ready."""
 
     slice: EndpointSlice
     endpoint: model.Endpoint
     labels: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it is named below its Service: its labels; of a cluster set with the cluster behind them."""
+        cluster = self.slice.cluster
+        return tuple(f"{label}.{cluster}" for label in self.labels) if cluster else self.labels
 
     @property
     def who(self) -> str:
@@ -56,6 +62,7 @@ class Behind:
         self.service = zone.cluster.service(key)
         self.slices: Mapping[str, EndpointSlice] = dict(sorted(zone.cluster.slices(key).items()))
         self._settings: ZoneSettings = zone.settings
+        self._kind = zone.cluster.service_kind.__name__
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
@@ -66,14 +73,14 @@ class Behind:
         )
 
     def ready(self, label: str | None, address: bytes | None) -> Row | None:
-        """The first ready endpoint of this label (in lower case) and this address; None stands for any."""
+        """The first ready endpoint of this name below the Service (lower case) and this address; None is any."""
         return next(
             (
                 row
                 for row in self.rows
                 if (address is None or address in row.endpoint.addresses)
                 and row.endpoint.ready
-                and (label is None or label in map(str.lower, row.labels))
+                and (label is None or label in map(str.lower, row.names))
             ),
             None,
         )
@@ -83,8 +90,8 @@ class Behind:
         return reasons.count((slice_, sum(map(wanted, slice_.endpoints))) for slice_ in self.slices.values())
 
     def labels(self, *, ready: bool) -> list[str]:
-        """The labels of the endpoints that are ready, or of those that are not, each once."""
-        return list(dict.fromkeys(label for row in self.rows if row.endpoint.ready is ready for label in row.labels))
+        """The names of the endpoints that are ready, or of those that are not, below the Service, once each."""
+        return list(dict.fromkeys(label for row in self.rows if row.endpoint.ready is ready for label in row.names))
 
     def left_out(self) -> list[str]:
         """What the Service and its slices say and no record can hold."""
@@ -98,9 +105,9 @@ class Behind:
     @property
     def title(self) -> str:
         service = self.service
-        kind = "Service"
+        kind = self._kind
         if service and (service.headless or service.external_name is not None):
-            kind = "headless Service" if service.headless else "ExternalName Service"
+            kind = f"headless {kind}" if service.headless else "ExternalName Service"
         return f"{kind} {shown('/'.join(self.key))}"
 
     @property
@@ -132,8 +139,11 @@ class Behind:
         )
 
     def _type(self) -> types.ServiceType:
+        imported = self._settings.multicluster
         if self.service is None:
-            return "missing"
+            return "missing import" if imported else "missing"
+        if imported:
+            return "headless import" if self.service.headless else "ClusterSetIP"
         if self.service.external_name is not None:
             return "ExternalName"
         return "headless" if self.service.headless else "ClusterIP"
@@ -141,7 +151,7 @@ class Behind:
     def _listed(self, focus: str | None) -> list[Row]:
         """The endpoints to list: the one asked for, those that are not ready, then the others; in their own order."""
         ranked = sorted(
-            range(len(self.rows)), key=lambda at: (focus not in self.rows[at].labels, self.rows[at].endpoint.ready)
+            range(len(self.rows)), key=lambda at: (focus not in self.rows[at].names, self.rows[at].endpoint.ready)
         )
         return [self.rows[at] for at in sorted(ranked[:LISTED])]
 
@@ -179,6 +189,6 @@ def _endpoint(row: Row) -> types.Endpoint:
         endpoint.serving,
         endpoint.terminating,
         state(endpoint),
-        tuple(map(shown, row.labels)),
+        tuple(map(shown, row.names)),
         "hostname" if endpoint.hostname else "address" if by_address else "pod",
     )

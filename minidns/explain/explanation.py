@@ -10,10 +10,11 @@ from minidns.core.zone import Zone
 from minidns.explain.advice import Advice, Case, of_service, some, to_be_selected
 from minidns.explain.behind import Behind, number
 from minidns.explain.ground import Ground
+from minidns.explain.imports import of_import
 from minidns.explain.places import of_alias, of_place
 from minidns.explain.pods import of_pod
 from minidns.explain.ports import of_port, without_slices
-from minidns.explain.question import name_text, parse_name, path, read
+from minidns.explain.question import host, name_text, parse_name, path, read
 from minidns.explain.sources import listed
 from minidns.explain.types import Ede, Explanation
 
@@ -52,7 +53,7 @@ def explain(
         Ede(given.reason.code, text) if text else None,
         None if origin is None else name_text(origin),
         read(zone, name),
-        behind.facts(below[3] if len(below) > 3 else None) if behind else None,
+        behind.facts(host(zone, below)) if behind else None,
         listed(zone, given.answer),
         sum(len(rrset.rdata) for rrset in given.answer),
         zone.settings.negative_ttl if negative and not away else None,
@@ -84,14 +85,15 @@ def _behind(zone: Zone, name: Name, below: list[str]) -> Behind | None:
 
 
 def _advice(case: Case, given: Answer, *, forwards: bool) -> Advice:
-    advice = of_pod(case)
+    of_a_set = case.zone.settings.multicluster
+    advice = of_import(case, case.behind) if of_a_set and case.behind and case.path else of_pod(case)
     if advice == Advice() and case.behind and case.path:
         advice = of_port(case, case.behind)
     if advice == Advice():
         advice = of_place(case)
-    if advice == Advice() and case.behind and case.path:
+    if advice == Advice() and case.behind and case.path and not of_a_set:
         advice = of_service(case, case.behind)
-    if given.reason.why is Why.RECORDS and case.behind and len(case.path) == 3:
+    if not of_a_set and given.reason.why is Why.RECORDS and case.behind and len(case.path) == 3:
         advice = _about(case, case.behind)
     facts = (*of_alias(case.zone, case.type, given, forwards=forwards), *advice.facts)
     if case.behind and (odd := case.behind.left_out()):
@@ -122,10 +124,10 @@ def _summary(given: Answer, behind: Behind | None, below: list[str], *, away: bo
     what = " and ".join(number(n, records.type_text(type_) + " record") for type_, n in counts.items())
     if behind is None or behind.service is None:
         return what
-    if len(below) == 5:
+    if len(below) > 4 and below[3].startswith("_"):
         return f"{what} of port {shown(below[4][1:])}/{shown(below[3][1:])} of {behind.title}"
-    if len(below) == 4:
-        return f"{what} of endpoint {shown(below[3])} of {behind.title}"
+    if len(below) > 3:
+        return f"{what} of endpoint {shown('.'.join(below[:2:-1]))} of {behind.title}"
     if below and behind.service.headless:
         ready = behind.count(lambda endpoint: endpoint.ready)
         return f"{what} of {behind.title}: {ready} of {number(behind.count(), 'endpoint')} ready"

@@ -81,6 +81,13 @@ def path(zone: Zone, name: Name) -> list[str]:
     return reasons.labels_below(zone, name)[::-1]
 
 
+def host(zone: Zone, below: list[str]) -> str | None:
+    """What a name has in front of its Service, as endpoints have it; None for a Service's own, and for a port's."""
+    if len(below) < 4 or below[3].startswith("_"):
+        return None
+    return f"{below[4]}.{below[3]}" if zone.settings.multicluster and len(below) > 4 else below[3]
+
+
 def read(zone: Zone, name: Name) -> tuple[Label, ...]:
     """What each label of a name stands for (the grammar in `minidns.core.names`), the zone's name as one at the end."""
     origin = zone.origin(name)
@@ -93,16 +100,18 @@ def read(zone: Zone, name: Name) -> tuple[Label, ...]:
         address = names.reversed_address(name)
         text = names.address_text(address) if address else ".".join(map(names.label_text, front))
         return (Label(text, "address"), zone_label) if front else (zone_label,)
-    roles = _roles(path(zone, name))[::-1]
+    roles = _roles(path(zone, name), of_a_set=zone.settings.multicluster)[::-1]
     return (*(Label(names.label_text(label), role) for label, role in zip(front, roles, strict=True)), zone_label)
 
 
-def _roles(below: list[str]) -> list[Role]:
+def _roles(below: list[str], *, of_a_set: bool) -> list[Role]:
     """The roles of the labels, from the right."""
     known: list[Role]
     match below:
         case ["svc", _, _, below_service, *_] if below_service.startswith("_"):
             known = ["tree", "namespace", "service", "protocol", "port"]
+        case ["svc", *_] if of_a_set:
+            known = ["tree", "namespace", "service", "cluster", "host"]
         case ["svc", *_]:
             known = ["tree", "namespace", "service", "host"]
         case ["pod", *_]:

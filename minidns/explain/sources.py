@@ -13,7 +13,7 @@ from minidns.core.schema import PodMode
 from minidns.core.why import shown
 from minidns.core.zone import Zone
 from minidns.explain.behind import Behind, Row, port_text
-from minidns.explain.question import name_text, path
+from minidns.explain.question import host, name_text, path
 from minidns.explain.types import Record
 
 #: Records that are listed one by one.
@@ -55,16 +55,21 @@ class _Sources:
     def _of_address(self, service: Service, owner: Name, address: bytes) -> str:
         own = owner == schema.service_name(self._zone.settings, *service.key)
         if own and not service.headless:
-            return f"a cluster IP of Service {shown('/'.join(service.key))}"
-        row = self._behind(service).ready(None if own else _first(owner), address)
+            what = "a ClusterSetIP" if self._zone.settings.multicluster else "a cluster IP"
+            return f"{what} of {type(service).__name__} {shown('/'.join(service.key))}"
+        row = self._behind(service).ready(None if own else self._host(owner), address)
         return _place(row) if row else "an endpoint"
 
     def _of_port(self, service: Service, owner: Name, rdata: bytes) -> str:
         number, target = int.from_bytes(rdata[4:6], "big"), rdata[6:]
         if target == schema.service_name(self._zone.settings, *service.key):
             port = next((port for port in service.ports if port.number == number), None)
-            return f"port {port_text(port)} of Service {shown('/'.join(service.key))}" if port else "a port"
-        row = self._behind(service).ready(_first(target), None)
+            return (
+                f"port {port_text(port)} of {type(service).__name__} {shown('/'.join(service.key))}"
+                if port
+                else "a port"
+            )
+        row = self._behind(service).ready(self._host(target), None)
         wanted = path(self._zone, owner)[4:]
         ports = [port for port in row.slice.ports if port.number == number] if row else []
         named = [port for port in ports if wanted == ["_" + port.name.lower()]]
@@ -79,17 +84,16 @@ class _Sources:
             pods = (pod for pod in self._zone.cluster.all(Pod).values() if isinstance(pod, Pod))
             found = next((pod for pod in pods if pod.namespace == below[1] and address in pod.addresses), None)
             return f"Pod {shown('/'.join(found.key))}" if found else "a pod"
-        service = self._zone.cluster.service(settings.ns_service)
+        service = self._zone.cluster.own_service(settings.ns_service)
         if service and address in service.cluster_ips:
             return f"a cluster IP of Service {shown('/'.join(service.key))}"
         return "an address of this server"
 
+    def _host(self, name: Name) -> str | None:
+        return host(self._zone, path(self._zone, name))
+
     def _behind(self, service: Service) -> Behind:
         return self._known.setdefault(service.key, Behind(self._zone, service.key))
-
-
-def _first(name: Name) -> str:
-    return names.labels(name)[0].decode("utf-8", "surrogateescape")
 
 
 def _place(row: Row) -> str:

@@ -48,9 +48,19 @@ def _role(text: str, role: str) -> str:
     return _TREES.get(text, role) if role == "tree" else role
 
 
+_KINDS = {
+    "missing": "no Service",
+    "headless": "headless Service",
+    "ClusterSetIP": "ServiceImport",
+    "headless import": "headless ServiceImport",
+    "missing import": "no ServiceImport",
+}
+
+
 def _service(service: Service, console: Console) -> None:
-    kind = {"missing": "no Service", "headless": "headless Service"}.get(service.type, f"{service.type} Service")
-    rows = [("selector", service.selector), ("cluster IP", ", ".join(service.cluster_ips))]
+    kind = _KINDS.get(service.type, f"{service.type} Service")
+    virtual = "ClusterSetIP" if service.type == "ClusterSetIP" else "cluster IP"
+    rows = [("selector", service.selector), (virtual, ", ".join(service.cluster_ips))]
     rows += [("leads to", service.external_name or ""), ("ports", _ports(service.ports))]
     rows += [("also", "publishNotReadyAddresses: endpoints count as ready at once")] * service.publish_not_ready
     if service.type != "ExternalName":

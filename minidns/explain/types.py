@@ -11,11 +11,13 @@ from typing import Any, Literal
 import msgspec
 
 Role = Literal[
-    "host", "port", "protocol", "service", "namespace", "tree", "zone", "pod address", "address", "version",
+    "host", "cluster", "port", "protocol", "service", "namespace", "tree", "zone", "pod address", "address", "version",
     "name server", "too deep", "unknown", "outside",
 ]  # fmt: skip
 
-ServiceType = Literal["ClusterIP", "headless", "ExternalName", "missing"]
+ServiceType = Literal[
+    "ClusterIP", "headless", "ExternalName", "missing", "ClusterSetIP", "headless import", "missing import"
+]
 
 
 class Label(msgspec.Struct, frozen=True):
@@ -64,7 +66,8 @@ class Slice(msgspec.Struct, frozen=True):
 class Service(msgspec.Struct, frozen=True):
     """The Service that the name led to, and what is behind it.
 
-    `type` is "missing" when there are slices labelled with it, and no such Service. `endpoint_count`, `ready_count` and
+    `type` is "missing" when there are slices labelled with it, and no such Service. "ClusterSetIP", "headless import"
+    and "missing import" are ServiceImports: `cluster_ips` are their ClusterSetIPs. `endpoint_count`, `ready_count` and
     `terminating_count` are of all endpoints, a pod with addresses of both families being one; `endpoints` and `slices`
     are cut, with those that the question is about kept.
     """

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from minidns.config.settings import Cluster, Manifests
-from minidns.core.model import Change, Kind, Pod
+from minidns.core.model import Change, Kind, Pod, ServiceImport
 from minidns.explain import Ground
 from minidns.metrics import Timing
 from minidns.source import state
@@ -27,6 +27,7 @@ class Source(Protocol):
     """Where objects come from.
 
     initial: what there is at the start. stale: that is from an earlier run, until `synced` is set.
+    complete: set when `synced` is of every kind; missing: until then, the kinds that nothing is known of.
     origin: a few words that name the source. stage: where verbs are played, None beside a real cluster. ground: where
     objects are written, None when nobody here knows.
     timing: from the bytes of a change being here until it is published.
@@ -35,10 +36,14 @@ class Source(Protocol):
     initial: Sequence[Change]
     stale: bool
     synced: asyncio.Event
+    complete: asyncio.Event
     origin: str
     stage: Stage | None
     ground: Ground | None
     timing: Timing
+
+    @property
+    def missing(self) -> frozenset[Kind]: ...
 
     async def run(self, publish: Publish) -> None:
         """Publish every change from now on, until cancelled."""
@@ -57,6 +62,8 @@ class _Folder:
         self.stale = False
         self.synced = asyncio.Event()
         self.synced.set()
+        self.complete = self.synced
+        self.missing: frozenset[Kind] = frozenset()
         self.origin = "manifests from standard input" if str(options.path) == "-" else f"manifests in {options.path}"
         self.stage: Stage | None = self._source.stage
         self.ground: Ground | None = self._source.origins
@@ -87,10 +94,16 @@ class _ApiServer:
         known = state.load(self._file) if self._file else None
         self.initial: Sequence[Change] = known or ()
         self.stale = known is not None
-        followed = [one for one in resources(self._options, pods=Pod in self._kinds) if one.kind in self._kinds]
+        pods, imports = Pod in self._kinds, ServiceImport in self._kinds
+        every = resources(self._options, pods=pods, imports=imports)
+        followed = [one for one in every if one.kind in self._kinds]
         self._source = KubernetesSource(connection, followed, initial=known or ())
-        self.synced = self._source.synced
+        self.synced, self.complete = self._source.synced, self._source.complete
         self.timing = self._source.timing
+
+    @property
+    def missing(self) -> frozenset[Kind]:
+        return self._source.missing
 
     async def run(self, publish: Publish) -> None:
         async with asyncio.TaskGroup() as tasks:

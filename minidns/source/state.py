@@ -20,14 +20,26 @@ from typing import BinaryIO, Protocol
 
 import msgspec
 
-from minidns.core.model import Endpoint, EndpointSlice, Kind, Namespace, Object, Pod, Port, Replaced, Service
+from minidns.core.model import (
+    Endpoint,
+    EndpointSlice,
+    ImportedSlice,
+    Kind,
+    Namespace,
+    Object,
+    Pod,
+    Port,
+    Replaced,
+    Service,
+    ServiceImport,
+)
 
 logger = logging.getLogger(__name__)
 
 #: Seconds between two writes, at least.
 INTERVAL = 10.0
 MAGIC = b"minidns state, version 1\n"
-_KINDS: tuple[Kind, ...] = (Namespace, Service, EndpointSlice, Pod)
+_KINDS: tuple[Kind, ...] = (Namespace, Service, EndpointSlice, Pod, ServiceImport, ImportedSlice)
 _DECODERS = [msgspec.msgpack.Decoder(list[kind]) for kind in _KINDS]  # type: ignore[valid-type]
 _HEAD = struct.Struct(">BI")
 _DIGEST = hashlib.sha256().digest_size
@@ -163,7 +175,8 @@ def _lean(obj: Object, ports: dict[tuple[Port, ...], tuple[Port, ...]]) -> Objec
         return obj
     shared = ports.setdefault(obj.ports, obj.ports)
     endpoints = tuple([_lean_endpoint(endpoint) for endpoint in obj.endpoints])
-    return EndpointSlice(intern(obj.namespace), obj.name, intern(obj.service), shared, endpoints)
+    facts = intern(obj.namespace), obj.name, intern(obj.service), shared, endpoints
+    return ImportedSlice(*facts, intern(obj.cluster)) if isinstance(obj, ImportedSlice) else EndpointSlice(*facts)
 
 
 def _lean_endpoint(e: Endpoint) -> Endpoint:

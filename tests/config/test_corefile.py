@@ -397,6 +397,7 @@ def test_ports_of_the_process() -> None:
         (". {\n kubernetes a {\n  ttl 3601\n }\n}", 3, "ttl must be a whole number from 0 to 3600, not '3601'"),
         (". {\n kubernetes a {\n  noendpoints {\n  }\n }\n}", 3, "noendpoints takes no block"),
         (". {\n kubernetes in-addr.arpa\n}", 2, "not a reverse zone"),
+        (". {\n kubernetes a b {\n  multicluster c\n }\n}", 2, "multicluster c. is none of the zones of kubernetes"),
         (". {\n kubernetes a\n kubernetes b\n}", 3, "kubernetes is here twice, first at Corefile:2"),
         ("a {\n kubernetes a\n}\nb {\n kubernetes b {\n  namespaces x\n }\n}", 5, "a process has one cluster"),
         ("a {\n reload 10s\n}\nb {\n reload 20s\n}", 5, "a process has one setting"),

@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minidns.core.cluster import Cluster
-from minidns.core.model import Endpoint, EndpointSlice, Key, Kind, Namespace, Object, Pod, Service
+from minidns.core.model import (
+    Endpoint,
+    EndpointSlice,
+    ImportedSlice,
+    Key,
+    Kind,
+    Namespace,
+    Object,
+    Pod,
+    Service,
+    ServiceImport,
+)
 
 NAMES = st.sampled_from(["a", "b"])
 ADDRESSES = st.sampled_from([b"\n\0\0\1", b"\n\0\0\2"])
@@ -24,17 +35,26 @@ OBJECTS = (
         st.lists(st.builds(Endpoint, ADDRESSES.map(lambda one: (one,)), ready=st.booleans()), max_size=3).map(tuple),
     )
     | st.builds(Pod, NAMES, NAMES)
+    | st.builds(ServiceImport, NAMES, NAMES, headless=st.booleans())
+    | st.builds(
+        ImportedSlice,
+        NAMES,
+        st.sampled_from(["x", "y"]),
+        st.sampled_from(["a", "b", ""]),
+        st.just(()),
+        st.lists(st.builds(Endpoint, ADDRESSES.map(lambda one: (one,)), ready=st.booleans()), max_size=3).map(tuple),
+    )
 )
-KINDS: tuple[Kind, ...] = (Namespace, Service, EndpointSlice, Pod)
+KINDS: tuple[Kind, ...] = (Namespace, Service, EndpointSlice, Pod, ServiceImport, ImportedSlice)
 
 
 def of(kind: Kind, objects: Iterable[Object]) -> dict[Key, Object]:
     return {obj.key: obj for obj in objects if type(obj) is kind}
 
 
-@given(st.lists(st.tuples(st.booleans(), OBJECTS), max_size=20))
-def test_any_objects_are_found_in_every_way(steps: list[tuple[bool, Object]]) -> None:
-    cluster, held = Cluster(), dict[tuple[Kind, Key], Object]()
+@given(st.booleans(), st.lists(st.tuples(st.booleans(), OBJECTS), max_size=20))
+def test_any_objects_are_found_in_every_way(imports: bool, steps: list[tuple[bool, Object]]) -> None:
+    cluster, held = Cluster(imports=imports), dict[tuple[Kind, Key], Object]()
     for add, obj in steps:
         at = type(obj), obj.key
         if at in held and (not add or isinstance(obj, EndpointSlice)):
@@ -44,7 +64,9 @@ def test_any_objects_are_found_in_every_way(steps: list[tuple[bool, Object]]) ->
             held[at] = obj
         for kind in KINDS:
             assert cluster.all(kind) == of(kind, held.values())
-        services, slices = of(Service, held.values()), of(EndpointSlice, held.values())
+        kinds: tuple[Kind, Kind] = (ServiceImport, ImportedSlice) if imports else (Service, EndpointSlice)
+        services, slices = (of(kind, held.values()) for kind in kinds)
+        own = of(Service, held.values())
         for address in (b"\n\0\0\1", b"\n\0\0\2"):
             nameless = {
                 (one.namespace, one.service)
@@ -63,6 +85,7 @@ def test_any_objects_are_found_in_every_way(steps: list[tuple[bool, Object]]) ->
             for name in ("a", "b", ""):
                 key = namespace, name
                 assert cluster.service(key) == services.get(key)
+                assert cluster.own_service(key) == own.get(key)
                 assert set(cluster.namespaces_with(name)) == {space for space, other in services if other == name}
                 assert dict(cluster.slices(key)) == {
                     slice_.key[1]: slice_

@@ -9,7 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minidns.core import names
-from minidns.core.model import Change, Deleted, Endpoint, EndpointSlice, Namespace, Object, Pod, Port, Service, Upserted
+from minidns.core.model import (
+    Change,
+    Deleted,
+    Endpoint,
+    EndpointSlice,
+    ImportedSlice,
+    Namespace,
+    Object,
+    Pod,
+    Port,
+    Service,
+    ServiceImport,
+    Upserted,
+)
 from minidns.core.responder import Responder
 from minidns.core.schema import PodMode, ZoneSettings
 from minidns.core.zone import Zone
@@ -38,11 +51,22 @@ OBJECTS: st.SearchStrategy[Object] = st.one_of(
     st.builds(
         EndpointSlice, WORDS, st.sampled_from(["s", "t"]), WORDS, PORTS, st.lists(ENDPOINTS, max_size=3).map(tuple)
     ),
+    st.builds(ServiceImport, NAMESPACES, WORDS, st.lists(ADDRESS, max_size=2).map(tuple), ports=PORTS),
+    st.builds(ServiceImport, NAMESPACES, WORDS, headless=st.just(True), ports=PORTS),
+    st.builds(
+        ImportedSlice,
+        WORDS,
+        st.sampled_from(["s", "t"]),
+        WORDS,
+        PORTS,
+        st.lists(ENDPOINTS, max_size=3).map(tuple),
+        st.sampled_from(["", "a", "b"]),
+    ),
     st.builds(Pod, NAMESPACES, WORDS, st.tuples(ADDRESS)),
 )
 ASKED = [
     f"{front}{service}.{namespace}.svc.cluster.local"
-    for front in ("", "a.", "_http._tcp.", "_x._udp.")
+    for front in ("", "a.", "a.a.", "b.a.", "_http._tcp.", "_x._udp.")
     for service in ("a", "b")
     for namespace in ("a", "b")
 ] + ["a.svc.cluster.local", "a.c.svc.cluster.local", "10-0-0-1.a.pod.cluster.local", "1.0.0.10.in-addr.arpa",
@@ -53,6 +77,7 @@ SETTINGS = st.builds(
     pods=st.sampled_from(PodMode),
     ignore_empty_service=st.booleans(),
     exposed_namespaces_only=st.booleans(),
+    multicluster=st.booleans(),
 )
 
 

@@ -15,6 +15,7 @@ from minidns.core.model import (
     Deleted,
     Endpoint,
     EndpointSlice,
+    ImportedSlice,
     Key,
     Kind,
     Namespace,
@@ -22,6 +23,7 @@ from minidns.core.model import (
     Pod,
     Replaced,
     Service,
+    ServiceImport,
     Upserted,
 )
 from minidns.core.names import Name
@@ -29,7 +31,17 @@ from minidns.core.responder import Responder
 from minidns.core.schema import PodMode, ZoneSettings
 from minidns.core.zone import Touch, Zone
 from tests.support.client import explained, parsed, presentation
-from tests.support.clusters import address, endpoints, external, headless, port, service, zone_of
+from tests.support.clusters import (
+    address,
+    endpoints,
+    external,
+    headless,
+    imported,
+    imported_slice,
+    port,
+    service,
+    zone_of,
+)
 
 # Any sequence of changes. The pools are small, so that objects meet.
 
@@ -91,11 +103,15 @@ pods = st.builds(
     st.sampled_from(["p", "q"]),
     st.lists(st.sampled_from(IPV4 + IPV6), max_size=2, unique=True).map(tuple),
 )
+imports = services.filter(lambda one: one.external_name is None).map(imported)
+imported_slices = st.builds(imported_slice, slices, st.sampled_from(["h", "i", "I", "", "x" * 64]))
 OBJECTS: dict[Kind, st.SearchStrategy[Object]] = {
     Namespace: namespaces,
     Service: services,
     EndpointSlice: slices,
     Pod: pods,
+    ServiceImport: imports,
+    ImportedSlice: imported_slices,
 }
 KINDS = tuple(OBJECTS)
 
@@ -109,7 +125,7 @@ def lists(kind: Kind) -> st.SearchStrategy[Replaced]:
     return objects.map(lambda found: Replaced(kind, tuple(found)))
 
 
-upserted = st.one_of(services, slices, services, slices, *OBJECTS.values()).map(Upserted)
+upserted = st.one_of(services, slices, imports, imported_slices, *OBJECTS.values()).map(Upserted)
 deleted = st.sampled_from(KINDS).flatmap(lambda kind: st.builds(Deleted, st.just(kind), keys(kind)))
 changes = st.one_of(upserted, upserted, upserted, deleted, st.sampled_from(KINDS).flatmap(lists))
 zone_settings = st.builds(
@@ -118,6 +134,7 @@ zone_settings = st.builds(
     endpoint_pod_names=st.booleans(),
     ignore_empty_service=st.booleans(),
     exposed_namespaces_only=st.booleans(),
+    multicluster=st.booleans(),
     ttl=st.sampled_from([5, 30]),
     ns_service=st.just(("a", "s")),
     ns_addresses=st.sampled_from([(), (address("192.0.2.53"),)]),
@@ -130,6 +147,7 @@ zone_settings = st.builds(
 def questions() -> list[bytes]:
     labels = [*SERVICES, "nobody"]
     hosts = ["h", "i", "p", "10-0-0-1", "10-0-0-2", "fd00--1", "_tcp", "_http._tcp", "_https._tcp", "_dns._udp", "x.h"]
+    hosts += ["h.h", "h.i", "i.i", "10-0-0-1.h", "p.i"]
     found = ["", "svc", "dns-version", "ns.dns", "foo"]
     for namespace in (*NAMESPACES, "c"):
         found += [
@@ -183,7 +201,7 @@ def different(ours: list[bytes], fresh: list[bytes]) -> list[tuple[tuple[object,
 
 
 def built(settings: ZoneSettings, zone: Zone) -> Zone:
-    """A zone that was told of the same objects by four lists."""
+    """A zone that was told of the same objects by lists."""
     fresh = Zone(settings)
     for kind in reversed(KINDS):
         fresh.apply(Replaced(kind, tuple(zone.cluster.all(kind).values())))
@@ -323,6 +341,25 @@ NAMED: dict[str, list[Change]] = {
         ),
     ),
 }
+
+
+def set_wide(change: Change) -> Change:
+    """The same change of what other clusters export, each slice in the cluster that its name says."""
+    kinds: dict[Kind, Kind] = {Service: ServiceImport, EndpointSlice: ImportedSlice}
+    if isinstance(change, Deleted):
+        return Deleted(kinds.get(change.kind, change.kind), change.key)
+    assert isinstance(change, Upserted)
+    match change.object:
+        case Service(external_name=None):
+            return Upserted(imported(change.object))
+        case EndpointSlice():
+            return Upserted(imported_slice(change.object, change.object.name))
+    return change
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_named_changes_of_imports_give_what_a_fresh_build_gives(case: str) -> None:
+    check(ZoneSettings(ns_service=("a", "s"), multicluster=True), list(map(set_wide, NAMED[case])))
 
 
 @pytest.mark.parametrize("case", NAMED)

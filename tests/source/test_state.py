@@ -9,7 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from minidns.core.model import Endpoint, EndpointSlice, Kind, Namespace, Object, Pod, Port, Replaced, Service
+from minidns.core.model import (
+    Endpoint,
+    EndpointSlice,
+    ImportedSlice,
+    Kind,
+    Namespace,
+    Object,
+    Pod,
+    Port,
+    Replaced,
+    Service,
+    ServiceImport,
+)
 from minidns.source import state
 from tests.support.clusters import LISTS, recorded_objects
 from tests.support.places import RECORDINGS
@@ -30,6 +42,19 @@ async def test_kinds_that_are_followed_are_remembered_even_when_empty(tmp_path: 
     path = tmp_path / "state"
     await state.save(path, {Service: [], Namespace: [Namespace("a")]})
     assert state.load(path) == [Replaced(Namespace, (Namespace("a"),)), Replaced(Service, ())]
+
+
+async def test_a_cluster_set_is_kept_too(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    slice_ = ImportedSlice(
+        "shop", "db-1", "db", (Port("sql", "TCP", 5432),), (Endpoint((bytes(4),), "h", "h"),), "east"
+    )
+    objects: dict[Kind, list[Object]] = {
+        ServiceImport: [ServiceImport("shop", "db", headless=True)],
+        ImportedSlice: [slice_],
+    }
+    await state.save(path, objects)
+    assert state.load(path) == [Replaced(kind, tuple(some)) for kind, some in objects.items()]
 
 
 async def test_more_than_one_chunk_and_one_write(tmp_path: Path) -> None:

@@ -30,7 +30,11 @@ PATHS = {
     "services": "/api/v1/services",
     "endpointslices": "/apis/discovery.k8s.io/v1/endpointslices",
     "pods": "/api/v1/pods",
+    "serviceimports": "/apis/multicluster.x-k8s.io/v1alpha1/serviceimports",
 }
+#: The slices behind ServiceImports: those with this label, as a selection of it asks for them.
+IMPORTED, IMPORT_NAME = "imported slices", "multicluster.kubernetes.io/service-name"
+RECORDED = ("namespaces", "services", "endpointslices", "pods")
 BATCH = 256 * 1024
 
 Key = tuple[str, str]
@@ -80,7 +84,7 @@ class ApiServer:
     """
 
     def __init__(self) -> None:
-        self.collections = {name: Collection() for name in PATHS}
+        self.collections = {name: Collection() for name in (*PATHS, IMPORTED)}
         self.version = 1
         self.streaming = True
         self.expired_status = False
@@ -134,7 +138,7 @@ class ApiServer:
 
     def load_recording(self, folder: Path = RECORDINGS) -> None:
         """The recorded lists."""
-        for resource in PATHS:
+        for resource in RECORDED:
             body = json.loads((folder / f"{resource}.list.json").read_text())
             self.load(resource, map(_encode, body["items"]), int(body["metadata"]["resourceVersion"]))
 
@@ -144,6 +148,8 @@ class ApiServer:
         item["metadata"]["resourceVersion"] = str(self.version)
         kind = "MODIFIED" if _key_of(item["metadata"]) in self.collections[resource].objects else "ADDED"
         self._record(resource, kind, _encode(item))
+        if IMPORT_NAME in item["metadata"].get("labels", {}) and resource == "endpointslices":
+            self._record(IMPORTED, kind, _encode(item))
 
     def delete(self, resource: str, namespace: str, name: str) -> None:
         """Delete an object that is there."""
@@ -213,10 +219,11 @@ class ApiServer:
         collection.news.set()
         collection.news = asyncio.Event()
 
-    def _handler(self, resource: str) -> Callable[[web.Request], Any]:
+    def _handler(self, name: str) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.StreamResponse:
             query = dict(request.query)
             verb: Verb = "list" if "watch" not in query else "stream" if "sendInitialEvents" in query else "watch"
+            resource = IMPORTED if IMPORT_NAME in query.get("labelSelector", "") else name
             self.requests.append((resource, verb, query))
             self.asked.set()
             token = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -345,7 +352,7 @@ def refusal(code: int, message: str, retry_after: str | None = None, reason: str
 def recorded_events() -> list[tuple[str, JSON]]:
     """All recorded events but bookmarks, in the order in which they happened."""
     events: list[tuple[int, str, JSON]] = []
-    for resource in PATHS:
+    for resource in RECORDED:
         for line in (RECORDINGS / f"{resource}.watch.jsonl").read_text().splitlines():
             event = json.loads(line)["event"]
             if event["type"] != "BOOKMARK":

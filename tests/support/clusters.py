@@ -11,6 +11,7 @@ import msgspec
 from minidns.core.model import (
     Endpoint,
     EndpointSlice,
+    ImportedSlice,
     Kind,
     Namespace,
     Object,
@@ -18,6 +19,7 @@ from minidns.core.model import (
     Port,
     Replaced,
     Service,
+    ServiceImport,
     Upserted,
 )
 from minidns.core.schema import ZoneSettings
@@ -90,6 +92,16 @@ def endpoints(path: str, *members: str, ports: str = "", of: str | None = None) 
     namespace, name = path.split("/")
     owner = name.partition("-")[0] if of is None else of
     return EndpointSlice(namespace, name, owner, tuple(map(port, ports.split())), tuple(map(endpoint, members)))
+
+
+def imported(of: Service) -> ServiceImport:
+    """The same Service as other clusters export it."""
+    return ServiceImport(of.namespace, of.name, of.cluster_ips, of.headless, ports=of.ports)
+
+
+def imported_slice(of: EndpointSlice, cluster: str) -> ImportedSlice:
+    """The same slice, of a ServiceImport, with its endpoints in `cluster`."""
+    return ImportedSlice(of.namespace, of.name, of.service, of.ports, of.endpoints, cluster)
 
 
 def pod(path: str, *ips: str) -> Pod:

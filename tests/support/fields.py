@@ -15,11 +15,21 @@ KINDS = (
     "Namespace", "Service", "Endpoints", "Pod", "EndpointSlice", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet",
     "Job", "CronJob",
 )  # fmt: skip
+#: What its client has no model of: the Multi-Cluster Services API's ServiceImport (v1alpha1).
+CUSTOM = {
+    "V1ServiceImport": {"apiVersion": "", "kind": "", "metadata": "V1ObjectMeta", "spec": "ImportSpec", "status": ""},
+    "ImportSpec": {
+        **dict.fromkeys(("internalTrafficPolicy", "ipFamilies", "ips", "sessionAffinity", "sessionAffinityConfig"), ""),
+        **dict.fromkeys(("trafficDistribution", "type"), ""),
+        "ports": "ImportPort",
+    },
+    "ImportPort": dict.fromkeys(("appProtocol", "name", "port", "protocol"), ""),
+}
 
 
 def table() -> dict[str, dict[str, str]]:
     """By type its fields, each with its own type; "" when there is nothing to look into, such as a map."""
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, dict[str, str]] = dict(CUSTOM)
     todo = [f"V1{kind}" for kind in KINDS]
     while todo:
         name = todo.pop()

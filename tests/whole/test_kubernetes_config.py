@@ -65,7 +65,7 @@ def test_every_kind_has_its_version() -> None:
 
 def test_the_role_allows_what_the_source_asks_for_and_no_more() -> None:
     asked = set()
-    for resource in resources(Cluster(), pods=True):
+    for resource in resources(Cluster(), pods=True, imports=True):
         parts = resource.path.split("/")
         group = parts[2] if parts[1] == "apis" else ""
         asked |= {(group, parts[-1], "list"), (group, parts[-1], "watch")}

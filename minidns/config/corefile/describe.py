@@ -122,6 +122,8 @@ def _kubernetes(options: Kubernetes) -> str:
         for name in ("endpoint_pod_names", "noendpoints", "ignore_empty_service")
         if getattr(options, name)
     ]
+    if options.multicluster:
+        facts.append(f"ServiceImports of the cluster set in {' '.join(options.multicluster)}")
     if options.fallthrough:
         facts.append(f"fallthrough {' '.join(options.fallthrough)}")
     return ", ".join(facts if options.ede else [*facts, "ede off"])

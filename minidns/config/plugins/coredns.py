@@ -91,7 +91,7 @@ PLUGINS = (
     Plugin("azure", _NOT_HERE, _CLOUD),
     Plugin("clouddns", _NOT_HERE, _CLOUD),
     Plugin("k8s_external", _NOT_HERE, "names from outside the cluster are external-dns's or a Gateway controller's"),
-    Plugin("kubernetes", _DIFFERENT, "the numbered differences of coredns.md; one cluster; no `multicluster`"),
+    Plugin("kubernetes", _DIFFERENT, "the numbered differences of coredns.md; one cluster; `multicluster` too"),
     Plugin("file", _NOT_HERE, _FILES),
     Plugin("auto", _NOT_HERE, _FILES),
     Plugin("secondary", _NOT_HERE, _FILES),

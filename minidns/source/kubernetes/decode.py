@@ -1,8 +1,8 @@
 """The API server's JSON to model objects: only the fields that DNS needs, straight from bytes.
 
-Field names and defaults are those of the Kubernetes API (core/v1 and discovery.k8s.io/v1). Unknown fields are skipped
-while they are parsed; missing ones and nulls become None or empty. What cannot be an address is left out of its object:
-one bad entry must not hide the others.
+Field names and defaults are those of the Kubernetes API (core/v1 and discovery.k8s.io/v1) and of the Multi-Cluster
+Services API (multicluster.x-k8s.io/v1alpha1). Unknown fields are skipped while they are parsed; missing ones and nulls
+become None or empty. What cannot be an address is left out of its object: one bad entry must not hide the others.
 """
 
 from __future__ import annotations
@@ -15,9 +15,23 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from minidns.core.model import Endpoint, EndpointSlice, Kind, Namespace, Object, Pod, Port, Service
+from minidns.core.model import (
+    Endpoint,
+    EndpointSlice,
+    ImportedSlice,
+    Kind,
+    Namespace,
+    Object,
+    Pod,
+    Port,
+    Service,
+    ServiceImport,
+)
 
 SERVICE_NAME = "kubernetes.io/service-name"
+#: The labels of a slice behind a ServiceImport.
+IMPORT_NAME = "multicluster.kubernetes.io/service-name"
+IMPORT_CLUSTER = "multicluster.kubernetes.io/source-cluster"
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
@@ -98,6 +112,17 @@ class _ServiceWire(Wire):
     spec: _ServiceSpec
 
 
+class _ImportSpec(Wire):
+    type: str = ""
+    ips: tuple[str, ...] | None = None
+    ports: tuple[_PortWire, ...] | None = None
+
+
+class _ImportWire(Wire):
+    metadata: _ServiceMeta
+    spec: _ImportSpec
+
+
 class _SliceLabels(Wire):
     service: str = msgspec.field(default="", name=SERVICE_NAME)
 
@@ -128,6 +153,24 @@ class _EndpointWire(Wire):
 
 class _SliceWire(Wire):
     metadata: _SliceMeta
+    address_type: str = ""
+    endpoints: list[_EndpointWire] | None = None
+    ports: tuple[_PortWire, ...] | None = None
+
+
+class _ImportLabels(Wire):
+    service: str = msgspec.field(default="", name=IMPORT_NAME)
+    cluster: str = msgspec.field(default="", name=IMPORT_CLUSTER)
+
+
+class _ImportMeta(Wire):
+    name: str
+    namespace: str
+    labels: _ImportLabels | None = None
+
+
+class _ImportedSliceWire(Wire):
+    metadata: _ImportMeta
     address_type: str = ""
     endpoints: list[_EndpointWire] | None = None
     ports: tuple[_PortWire, ...] | None = None
@@ -200,16 +243,43 @@ def _endpoint(wire: _EndpointWire) -> Endpoint | None:
     return Endpoint(addresses, hostname, pod, ready, serving, conditions.terminating is True)
 
 
-def _slice(wire: _SliceWire) -> EndpointSlice:
+def _import(wire: _ImportWire) -> ServiceImport:
+    spec = wire.spec
+    return ServiceImport(
+        namespace=intern(wire.metadata.namespace),
+        name=intern(wire.metadata.name),
+        cluster_ips=_addresses(spec.ips or ()),
+        headless=spec.type == "Headless",
+        ports=_ports(spec.ports),
+    )
+
+
+def _endpoints(wire: _SliceWire | _ImportedSliceWire) -> tuple[Endpoint, ...]:
     # addressType FQDN has been deprecated since it was made; its "addresses" are names and answer nothing.
     found = () if wire.address_type == "FQDN" else map(_endpoint, wire.endpoints or ())
+    return tuple([endpoint for endpoint in found if endpoint is not None])
+
+
+def _slice(wire: _SliceWire) -> EndpointSlice:
     labels = wire.metadata.labels
     return EndpointSlice(
         namespace=intern(wire.metadata.namespace),
         name=wire.metadata.name,
         service=intern(labels.service) if labels is not None else "",
         ports=_ports(wire.ports),
-        endpoints=tuple([endpoint for endpoint in found if endpoint is not None]),
+        endpoints=_endpoints(wire),
+    )
+
+
+def _imported_slice(wire: _ImportedSliceWire) -> ImportedSlice:
+    labels = wire.metadata.labels or _ImportLabels()
+    return ImportedSlice(
+        namespace=intern(wire.metadata.namespace),
+        name=wire.metadata.name,
+        service=intern(labels.service),
+        ports=_ports(wire.ports),
+        endpoints=_endpoints(wire),
+        cluster=intern(labels.cluster),
     )
 
 
@@ -237,6 +307,8 @@ DECODE: dict[Kind, Callable[[bytes | msgspec.Raw], Object]] = {
     Service: _Codec(_ServiceWire, _service),
     EndpointSlice: _Codec(_SliceWire, _slice),
     Pod: _Codec(_PodWire, _pod),
+    ServiceImport: _Codec(_ImportWire, _import),
+    ImportedSlice: _Codec(_ImportedSliceWire, _imported_slice),
 }
 
 decode_event = msgspec.json.Decoder(Event).decode

@@ -15,19 +15,23 @@ logger = logging.getLogger(__name__)
 #: Seconds: the longest wait between two attempts, and the longest Retry-After that is obeyed.
 LONGEST_WAIT = 30.0
 LONGEST_RETRY_AFTER = 60.0
+#: Seconds until a resource that the API server does not have is looked for again.
+ABSENT_WAIT = 60.0
 
 
 class ResourceStatus(msgspec.Struct, frozen=True):
     """One resource as seen from here.
 
     `synced`: a full list has been in. `lost_since`: the time (as the source's clock tells it) since which nothing could
-    be followed, None while all is well. `reason`: why, in one line; "" while all is well.
+    be followed, None while all is well. `reason`: why, in one line; "" while all is well. `awaited`: others that are
+    synced wait for it.
     """
 
     resource: str
     synced: bool
     lost_since: float | None
     reason: str
+    awaited: bool = True
 
 
 class Link:
@@ -36,14 +40,16 @@ class Link:
     def __init__(self, resource: str, random: Callable[[], float]) -> None:
         self.resource = resource
         self.synced = False
+        self.awaited = True
         self._random = random
         self._attempt = 0
         self._lost_since: float | None = None
         self._reason = ""
+        self._absent = False
 
     @property
     def status(self) -> ResourceStatus:
-        return ResourceStatus(self.resource, self.synced, self._lost_since, self._reason)
+        return ResourceStatus(self.resource, self.synced, self._lost_since, self._reason, self.awaited)
 
     def wait(self, progress: bool, retry_after: float = 0.0) -> float:
         """Seconds until the next attempt. None after progress; a wait grows with each attempt that made none."""
@@ -64,7 +70,14 @@ class Link:
         """The API server answers again."""
         if self._lost_since is not None:
             logger.info("%s: followed again after %.0f s", self.resource, now - self._lost_since)
-        self._lost_since, self._reason = None, ""
+        self._lost_since, self._reason, self._absent = None, "", False
+
+    def absent(self) -> float:
+        """The API server does not have the resource, and need not. Seconds until it is looked for again."""
+        if not self._absent:
+            logger.info("%s: the API server has none, looked for every %.0f s", self.resource, ABSENT_WAIT)
+        self._lost_since, self._reason, self._absent = None, "", True
+        return ABSENT_WAIT
 
 
 def describe(code: int, status: Status) -> str:

@@ -49,7 +49,7 @@ LASTING = 10.0
 PAGE_BYTES, PAGE_OBJECTS = 512 * 1024, 500
 #: Bytes of the body of a refusal that are kept.
 LONGEST_REFUSAL = 64 * 1024
-EXPIRED = 410
+FORBIDDEN, NOT_FOUND, EXPIRED = 403, 404, 410
 
 
 class _Mode(Enum):
@@ -131,7 +131,9 @@ class Reflector:
         """The body is complete. A large page is worked off in steps, with nothing to publish until the last."""
         if self.done:
             return
-        if self._code != 200:
+        if self._code == NOT_FOUND and self.resource.optional:
+            yield self._absent()
+        elif self._code != 200:
             self._refuse(self._code, _status(b"".join(self._body)), now)
         elif self._mode is _Mode.PAGE:
             yield from self._page(b"".join(self._body), now)
@@ -139,6 +141,15 @@ class Reflector:
             self.failed("the stream ended before the list was complete", now)
         else:
             self._close(now)
+
+    def _absent(self) -> list[Change]:
+        """The API server has no such resource, so there is no object of it."""
+        known = bool(self.store.objects) or not self.link.synced
+        self.relist()
+        self.store.begin_list()
+        self.link.synced, self.done = True, True
+        self._pause = Pause(self.link.absent())
+        return [self.store.end_list()] if known else []
 
     def relist(self) -> None:
         """Trust nothing that was published: the next thing is a list."""
@@ -246,6 +257,8 @@ class Reflector:
         elif self._mode is _Mode.WATCH and not passing:
             logger.info("%s: %s, listing again", self.resource.name, status.message or code)
             self._version = ""
+        if self.resource.optional and code == FORBIDDEN:
+            self.link.awaited = False
         if code != EXPIRED:
             self.link.lost(self._verb, describe(code, status), now)
         self._close(now, unauthorized=code == 401)

@@ -7,20 +7,26 @@ from collections.abc import Callable
 import msgspec
 
 from minidns.config.settings import Cluster
-from minidns.core.model import EndpointSlice, Kind, Namespace, Object, Pod, Service
+from minidns.core.model import EndpointSlice, ImportedSlice, Kind, Namespace, Object, Pod, Service, ServiceImport
+from minidns.source.kubernetes.decode import IMPORT_NAME
 
 #: Seconds without a byte after which a response is given up. A watch has a bookmark about every minute (up to 75 s).
 LIST_DEADLINE, WATCH_DEADLINE = 30.0, 100.0
+_IMPORTS = "/apis/multicluster.x-k8s.io/v1alpha1/serviceimports"
 
 
 class Resource(msgspec.Struct, frozen=True):
-    """What to follow: `path` below the server's URL, selectors as query parameters, and what of it to keep."""
+    """What to follow: `path` below the server's URL, selectors as query parameters, and what of it to keep.
+
+    optional: the API server may not have it, or not let it be listed; then nothing else waits for it.
+    """
 
     kind: Kind
     name: str
     path: str
     selectors: tuple[tuple[str, str], ...] = ()
     selects: Callable[[Object], bool] = lambda _: True
+    optional: bool = False
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -38,10 +44,12 @@ class Pause(msgspec.Struct, frozen=True):
     unauthorized: bool = False
 
 
-def resources(cluster: Cluster, *, pods: bool) -> tuple[Resource, ...]:
-    """What a cluster's DNS follows. Selections are CoreDNS's: `labels` for all but namespaces, `namespaces` by name.
+def resources(cluster: Cluster, *, pods: bool, imports: bool = False) -> tuple[Resource, ...]:
+    """What a cluster's DNS follows. Selections are CoreDNS's: `labels` for all but namespaces and ServiceImports,
+    `namespaces` by name.
 
-    Pods that have ended are left out by the server: their addresses may be another pod's by now.
+    Pods that have ended are left out by the server: their addresses may be another pod's by now. imports: a cluster
+    set's Services too.
     """
     wanted = frozenset(cluster.namespaces)
 
@@ -52,12 +60,20 @@ def resources(cluster: Cluster, *, pods: bool) -> tuple[Resource, ...]:
     namespace_labels = (("labelSelector", cluster.namespace_labels),) if cluster.namespace_labels else ()
     alive = ("fieldSelector", "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown")
     slices = "/apis/discovery.k8s.io/v1/endpointslices"
-    found = (
+    found: tuple[Resource, ...] = (
         Resource(Namespace, "namespaces", "/api/v1/namespaces", namespace_labels, selects),
         Resource(Service, "services", "/api/v1/services", labels, selects),
         Resource(EndpointSlice, "endpointslices", slices, labels, selects),
     )
-    return (*found, Resource(Pod, "pods", "/api/v1/pods", (alive, *labels), selects)) if pods else found
+    if pods:
+        found += (Resource(Pod, "pods", "/api/v1/pods", (alive, *labels), selects),)
+    if imports:
+        labelled = ("labelSelector", ",".join(filter(None, (cluster.labels, IMPORT_NAME))))
+        found += (
+            Resource(ServiceImport, "serviceimports", _IMPORTS, (), selects, optional=True),
+            Resource(ImportedSlice, "endpointslices of serviceimports", slices, (labelled,), selects),
+        )
+    return found
 
 
 def watch(resource: Resource, seconds: int, version: str) -> Request:

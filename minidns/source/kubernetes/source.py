@@ -40,7 +40,7 @@ class SourceStatus(msgspec.Struct, frozen=True):
 
     @property
     def synced(self) -> bool:
-        return all(resource.synced for resource in self.resources)
+        return all(resource.synced or not resource.awaited for resource in self.resources)
 
     @property
     def lost_since(self) -> float | None:
@@ -55,7 +55,8 @@ class KubernetesSource:
     """Lists and watches `resources` (`minidns.source.kubernetes.requests.resources`).
 
     `initial`: what was published before, from a state file. `clock` (Unix time), `sleep` and `rand` are for tests.
-    `synced` is set once every resource has had its first full list. `revision` grows with every change. `timing`: from
+    `synced` is set once every resource has had its first full list, but for what the API server does not give (see
+    `Resource.optional`); `complete` once really every one has. `revision` grows with every change. `timing`: from
     the bytes of an event being here until it is published.
     """
 
@@ -75,6 +76,8 @@ class KubernetesSource:
         known = {change.kind: change.objects for change in initial}
         self._reflectors = [Reflector(r, rand, known.get(r.kind, ())) for r in resources]
         self.synced = asyncio.Event()
+        self.complete = asyncio.Event()
+        self._had = frozenset(known)
         self.revision = 0
         self._publishing = 0
         #: What was given out may not have been brought in: lists are published whole from now on.
@@ -84,6 +87,12 @@ class KubernetesSource:
     @property
     def status(self) -> SourceStatus:
         return SourceStatus(tuple(reflector.link.status for reflector in self._reflectors))
+
+    @property
+    def missing(self) -> frozenset[Kind]:
+        """The kinds that nothing is known of, because the API server does not give them."""
+        unlisted = (one for one in self._reflectors if one.resource.optional and not one.link.synced)
+        return frozenset(one.resource.kind for one in unlisted) - self._had
 
     def objects(self) -> dict[Kind, list[Object]]:
         """All objects as they were published last: new lists of the very objects."""
@@ -133,6 +142,7 @@ class KubernetesSource:
             for changes in reflector.end(self._clock()):
                 await self._publish(changes, known, publish)
                 await asyncio.sleep(0)
+            self._tell_synced()
 
     async def _publish(self, changes: list[Change], known: Mapping[Key, Object], publish: Publish) -> None:
         """known: all objects of the kind before a list among the changes; what a list has anew comes in batches."""
@@ -144,9 +154,15 @@ class KubernetesSource:
         finally:
             self._publishing -= 1
         self.revision += 1
+        self._tell_synced()
+
+    def _tell_synced(self) -> None:
         # A list that has been read is not brought in yet: others are done while its batches go on.
-        if not self.synced.is_set() and self.status.synced and not self._publishing:
-            self.synced.set()
+        if self.complete.is_set() or self._publishing or not (status := self.status).synced:
+            return
+        self.synced.set()
+        if all(resource.synced for resource in status.resources):
+            self.complete.set()
 
     async def _in_batches(self, changes: list[Change], known: Mapping[Key, Object], publish: Publish) -> None:
         for listed, some in groupby(changes, lambda change: isinstance(change, Replaced)):

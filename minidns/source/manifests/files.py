@@ -15,7 +15,7 @@ try:  # libyaml's parser is eight times as fast as the one in Python, and in eve
 except ImportError:
     from yaml import SafeLoader as Loader  # type: ignore[assignment]
 
-from minidns.source.manifests.objects import Namespace, Object, Service
+from minidns.source.manifests.objects import Namespace, Object, Service, ServiceImport
 from minidns.source.manifests.pods import CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet
 from minidns.source.manifests.slices import Endpoints, EndpointSlice, WrittenSlice
 from minidns.source.manifests.strict import Path, unknown_fields
@@ -31,6 +31,7 @@ _KINDS: dict[tuple[str, str], type[Object]] = {
     ("", "Service"): Service,
     ("", "Endpoints"): Endpoints,
     ("", "Pod"): Pod,
+    ("multicluster.x-k8s.io", "ServiceImport"): ServiceImport,
     ("discovery.k8s.io", "EndpointSlice"): WrittenSlice,
     ("apps", "Deployment"): Deployment,
     ("apps", "ReplicaSet"): ReplicaSet,

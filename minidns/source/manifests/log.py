@@ -10,7 +10,7 @@ from minidns.core import model
 from minidns.source.manifests.controllers.manager import Controllers
 from minidns.source.manifests.controllers.services import text
 from minidns.source.manifests.controllers.space import Edit, Written
-from minidns.source.manifests.objects import Service
+from minidns.source.manifests.objects import Service, ServiceImport
 from minidns.source.manifests.pods import Pod, StatefulSet, Workload
 from minidns.source.manifests.slices import Endpoints, EndpointSlice
 
@@ -43,9 +43,14 @@ def describe(written: Written, cluster: Controllers) -> str:
                 return f"{what}: {_addresses(pods[0]) if pods else 'has ended, is no endpoint'}"
             return f"{what}: {count(len(pods), 'pod')}{', ' if names else ''}{names}{_behind(written, cluster)}"
         case EndpointSlice():
-            service = written.slice.service
+            service, labels = written.slice.service, written.labels
             of = f"of Service {service}" if service else "of no Service: label kubernetes.io/service-name is missing"
+            if labels.imported:
+                of = f"of ServiceImport {labels.imported} in cluster {labels.cluster or 'without a name'}"
             return f"{what}: {count(len(written.slice.endpoints), 'endpoint')} {of}"
+        case ServiceImport():
+            address = "headless" if written.spec.type == "Headless" else " ".join(written.spec.ips) or "no address"
+            return f"{what}: {address}, for a zone of `multicluster`"
         case Endpoints():
             return f"{what}: mirrored to EndpointSlices of Service {written.name}"
         case _:
@@ -88,6 +93,8 @@ def changes(edits: Iterable[Edit]) -> Iterator[str]:
     for old, new in edits:
         some = new or old
         match some:
+            case model.ImportedSlice():
+                pass  # it is an EndpointSlice too
             case model.EndpointSlice():
                 before = {_who(e): e for e in old.endpoints} if isinstance(old, model.EndpointSlice) else {}
                 after = {_who(e): e for e in new.endpoints} if isinstance(new, model.EndpointSlice) else {}
@@ -99,7 +106,7 @@ def changes(edits: Iterable[Edit]) -> Iterator[str]:
             case model.Service():
                 address = some.external_name or ("headless" if some.headless else " ".join(map(text, some.cluster_ips)))
                 sign = "-" if new is None else "+" if old is None else "changed: "
-                yield f"{sign}Service {some.namespace}/{some.name} {address}"
+                yield f"{sign}{type(some).__name__} {some.namespace}/{some.name} {address}"
             case model.Namespace():
                 yield f"{'-' if new is None else '+'}Namespace {some.name}"
 

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, field
 
+from minidns.core import model
+
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Protocol = Literal["TCP", "UDP", "SCTP"]
 Family = Literal["IPv4", "IPv6"]
@@ -141,6 +143,43 @@ class ServiceSpec(Part, frozen=True):
         if self.headless or self.type == "ExternalName":
             return ()
         return self.cluster_ips or ((self.cluster_ip,) if self.cluster_ip else ())
+
+
+class ImportPort(Part, frozen=True):
+    port: Port
+    name: str = ""
+    protocol: Protocol = "TCP"
+
+    def __post_init__(self) -> None:
+        if self.name:
+            check_label("name", self.name)
+
+
+class ImportSpec(Part, frozen=True):
+    type: Literal["ClusterSetIP", "Headless"]
+    ports: tuple[ImportPort, ...]
+    ips: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for address in self.ips:
+            packed(address)
+
+
+class ServiceImport(Object, frozen=True):
+    """A Service that other clusters export (multicluster.x-k8s.io)."""
+
+    spec: ImportSpec
+
+    def __post_init__(self) -> None:
+        check_label("metadata.name", self.name)
+
+    def model(self) -> model.ServiceImport:
+        """As DNS sees it. Nobody gives it ClusterSetIPs that are not written down."""
+        spec = self.spec
+        ports = tuple(model.Port(port.name, port.protocol, port.port) for port in spec.ports)
+        headless = spec.type == "Headless"
+        addresses = () if headless else tuple(map(packed, spec.ips))
+        return model.ServiceImport(self.namespace, self.name, addresses, headless, ports=ports)
 
 
 class Service(Object, frozen=True):

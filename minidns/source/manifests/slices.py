@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from functools import lru_cache
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -11,6 +12,9 @@ from minidns.core import model
 from minidns.source.manifests.objects import Object, Part, Port, Protocol, check_label, packed
 
 SERVICE_NAME = "kubernetes.io/service-name"
+#: The labels of a slice behind a ServiceImport.
+IMPORT_NAME = "multicluster.kubernetes.io/service-name"
+IMPORT_CLUSTER = "multicluster.kubernetes.io/source-cluster"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 
 
@@ -69,11 +73,26 @@ class WrittenSlice(Object, frozen=True):
                     raise ValueError(f"endpoints[{number}]: {address} is not an {self.address_type} address")
 
 
+class Labels(NamedTuple):
+    """What the labels of a slice say, but for its Service: who made it, the ServiceImport it is behind, in which
+    cluster. "" each where there is none."""
+
+    managed_by: str
+    imported: str
+    cluster: str
+
+
+@lru_cache(maxsize=4096)
+def _labels(managed_by: str, imported: str, cluster: str) -> Labels:
+    """One for all slices that have the same."""
+    return Labels(managed_by, imported, cluster)
+
+
 class EndpointSlice(msgspec.Struct, frozen=True, gc=False):
     """A slice that is written down, kept as the model has it: there may be 100,000 endpoints of them."""
 
     slice: model.EndpointSlice
-    managed_by: str
+    labels: Labels
 
     @property
     def name(self) -> str:
@@ -82,6 +101,16 @@ class EndpointSlice(msgspec.Struct, frozen=True, gc=False):
     @property
     def namespace(self) -> str:
         return self.slice.namespace
+
+    @property
+    def imported(self) -> model.ImportedSlice | None:
+        """The slice as it is behind a ServiceImport; None when it is behind none."""
+        slice_, labels = self.slice, self.labels
+        if not labels.imported:
+            return None
+        return model.ImportedSlice(
+            slice_.namespace, slice_.name, labels.imported, slice_.ports, slice_.endpoints, labels.cluster
+        )
 
     @classmethod
     def of(cls, written: WrittenSlice) -> EndpointSlice:
@@ -96,7 +125,7 @@ class EndpointSlice(msgspec.Struct, frozen=True, gc=False):
                 tuple(model.Port(port.name, port.protocol, port.port) for port in written.ports),
                 tuple(endpoint.model() for endpoint in endpoints),
             ),
-            labels.get(MANAGED_BY, ""),
+            _labels(*(labels.get(key, "") for key in (MANAGED_BY, IMPORT_NAME, IMPORT_CLUSTER))),
         )
 
 

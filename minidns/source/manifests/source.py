@@ -16,7 +16,7 @@ from minidns.config.values import Network
 from minidns.core import model
 from minidns.source.manifests.controllers.manager import Controllers
 from minidns.source.manifests.controllers.play import Play
-from minidns.source.manifests.controllers.space import ORDER, Edit
+from minidns.source.manifests.controllers.space import OF_A_SET, ORDER, Edit
 from minidns.source.manifests.files import Written, parse
 from minidns.source.manifests.folder import MOMENT, Signature
 from minidns.source.manifests.log import changes, count, describe, log_some
@@ -61,7 +61,7 @@ class ManifestSource:
         self._skipped: set[str] = set()
 
     def load(self) -> list[model.Change]:
-        """Read everything. One `Replaced` for each kind.
+        """Read everything. One `Replaced` for each kind, but for those of a cluster set that there are none of.
 
         ManifestError when the path does not exist, or when there are files and none of them can be read.
         """
@@ -77,6 +77,8 @@ class ManifestSource:
         told = (f"{file}: {describe(each, self._cluster)}" for file, each in self._everything())
         log_some(logging.INFO, told, sum(map(len, self._shelf.files.values())))
         kinds = {kind: tuple(self._cluster.objects(kind)) for kind in ORDER}
+        # Few have a cluster set: of those alone it is told.
+        kinds = {kind: objects for kind, objects in kinds.items() if objects or kind not in OF_A_SET}
         sizes = ", ".join(count(len(objects), kind.__name__) for kind, objects in kinds.items())
         log.info("%s: %s %s %s", path, count(len(found), "file"), "makes" if len(found) == 1 else "make", sizes)
         return [model.Replaced(kind, objects) for kind, objects in kinds.items()]

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from minidns.core.model import Endpoint, EndpointSlice, Namespace, Pod, Port, Service
+from minidns.core.model import Endpoint, EndpointSlice, ImportedSlice, Namespace, Pod, Port, Service, ServiceImport
 from minidns.source.kubernetes.decode import DECODE, decode_event, decode_identity, decode_list, decode_status
 from tests.support.places import RECORDINGS
 
@@ -152,3 +152,31 @@ def test_the_envelopes() -> None:
     assert page.metadata.continue_.startswith("eyJ2")
     assert decode_identity((page.items or [])[0]).metadata.name == "headless-service-2w4gp"
     assert decode_list(b'{"metadata":{"resourceVersion":"1"},"items":null}').items is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (
+            {"type": "ClusterSetIP", "ips": ["10.0.0.1", "x", "fd00::1"], "ports": [{"name": "http", "port": 80}]},
+            ServiceImport("shop", "web", (IP, IP6), ports=(Port("http", "TCP", 80),)),
+        ),
+        ({"type": "Headless", "ips": None, "ports": []}, ServiceImport("shop", "web", headless=True)),
+        ({"type": "ClusterSetIP"}, ServiceImport("shop", "web")),
+    ],
+)
+def test_a_service_import(spec: dict[str, Any], expected: ServiceImport) -> None:
+    assert DECODE[ServiceImport](json.dumps({"metadata": META, "spec": spec}).encode()) == expected
+
+
+def test_a_slice_behind_a_service_import() -> None:
+    labels = {
+        "kubernetes.io/service-name": "derived-x",
+        "multicluster.kubernetes.io/service-name": "web",
+        "multicluster.kubernetes.io/source-cluster": "east",
+    }
+    item: dict[str, Any] = {"metadata": {**META, "labels": labels}, "endpoints": [{"addresses": ["10.0.0.1"]}]}
+    expected = ImportedSlice("shop", "web", "web", (), (Endpoint((IP,)),), "east")
+    assert DECODE[ImportedSlice](json.dumps(item).encode()) == expected
+    del item["metadata"]["labels"]
+    assert DECODE[ImportedSlice](json.dumps(item).encode()) == ImportedSlice("shop", "web", "", (), (Endpoint((IP,)),))

@@ -600,6 +600,15 @@ def test_selections() -> None:
         "endpointslices": {"labelSelector": "a=b"},
         "pods": {**phases, "labelSelector": "a=b"},
     }
+    name = "multicluster.kubernetes.io/service-name"
+    imports = [
+        {found.name: dict(found.selectors) for found in resources(cluster, pods=False, imports=True)[3:]}
+        for cluster in (Cluster(), Cluster(labels="a=b", namespace_labels="c"))
+    ]
+    assert imports == [
+        {"serviceimports": {}, "endpointslices of serviceimports": {"labelSelector": selector}}
+        for selector in (name, f"a=b,{name}")
+    ]
     some = resources(Cluster(namespaces=("shop",)), pods=True)
     objects: list[Object] = [Namespace("shop"), Service("shop", "a"), EndpointSlice("shop", "a", "a"), Pod("shop", "a")]
     others: list[Object] = [Namespace("x"), Service("x", "a"), EndpointSlice("x", "a", "a"), Pod("x", "a")]

@@ -21,7 +21,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from minidns.config.settings import Cluster
-from minidns.core.model import Change, Key, Kind, Namespace, Object, Replaced, Service, Upserted
+from minidns.core.model import (
+    Change,
+    ImportedSlice,
+    Key,
+    Kind,
+    Namespace,
+    Object,
+    Replaced,
+    Service,
+    ServiceImport,
+    Upserted,
+)
 from minidns.core.zone import Zone
 from minidns.source.kubernetes.connect import Connection, NoClusterError, connect
 from minidns.source.kubernetes.kubeconfig import ConnectError, Credentials
@@ -120,6 +131,64 @@ def namespaces() -> list[Resource]:
 
 def namespace(name: str) -> JSON:
     return {"metadata": {"name": name}}
+
+
+def a_set() -> list[Resource]:
+    return list(resources(Cluster(), pods=False, imports=True))
+
+
+def an_import(name: str) -> JSON:
+    spec = {"type": "ClusterSetIP", "ips": ["10.9.0.1"], "ports": [{"name": "http", "port": 80}]}
+    return {"metadata": {"name": name, "namespace": "shop"}, "spec": spec}
+
+
+async def test_a_cluster_set_is_followed_with_the_slices_that_have_its_label() -> None:
+    async with ApiServer() as server, following(server, a_set()) as follower:
+        await asyncio.wait_for(follower.source.complete.wait(), DEADLINE)
+        labels = {f"multicluster.kubernetes.io/{key}": "web" for key in ("service-name", "source-cluster")}
+        for name, own in (("web-1", labels), ("web-2", {"kubernetes.io/service-name": "web"})):
+            server.put("endpointslices", {"metadata": {"name": name, "namespace": "shop", "labels": own}})
+        server.put("serviceimports", an_import("web"))
+        await follower.until(lambda: follower.names(ServiceImport) == ["web"])
+        await follower.until(lambda: follower.names(ImportedSlice) == ["web-1"])
+        assert follower.source.missing == frozenset()
+
+
+async def test_a_cluster_without_the_multi_cluster_api_has_no_imports(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    async with ApiServer() as server:
+        server.put("serviceimports", an_import("web"))
+        server.faults.append(Fault("serviceimports", status=404, times=3))
+        async with following(server, a_set()) as follower:
+            await asyncio.wait_for(follower.source.complete.wait(), DEADLINE)
+            assert follower.names(ServiceImport) == []
+            assert follower.source.status.reason == ""
+            await follower.until(lambda: follower.names(ServiceImport) == ["web"])
+            assert follower.naps.count(60.0) == 3
+            server.faults.append(Fault("serviceimports", status=404))
+            server.cut()
+            await follower.until(lambda: follower.naps.count(60.0) == 4)
+            await follower.until(lambda: follower.names(ServiceImport) == ["web"])
+    assert [line for line in caplog.messages if "the API server has none" in line] == [
+        "serviceimports: the API server has none, looked for every 60 s"
+    ] * 2
+
+
+async def test_imports_that_a_role_does_not_allow_keep_nothing_else_waiting() -> None:
+    async with ApiServer() as server:
+        server.put("serviceimports", an_import("web"))
+        refusal = Fault("serviceimports", status=403, message='User "dns" cannot list', times=10**9)
+        server.faults.append(refusal)
+        async with following(server, a_set()) as follower:
+            await asyncio.wait_for(follower.source.synced.wait(), DEADLINE)
+            assert not follower.source.complete.is_set()
+            assert follower.source.missing == {ServiceImport}
+            reason = "cannot list serviceimports: 403 forbidden for dns: apply config/kubernetes/rbac.yaml"
+            assert follower.source.status.reason == reason
+            server.faults.clear()
+            await asyncio.wait_for(follower.source.complete.wait(), DEADLINE)
+            assert follower.names(ServiceImport) == ["web"]
+            assert follower.source.missing == frozenset()
 
 
 class Impatient(Connection):

@@ -7,15 +7,11 @@ from pathlib import Path
 from minidns.config.corefile.options import MANY, Context, Fields, Option, Options, choice, flag, zones, zones_or_all
 from minidns.config.corefile.tree import Line
 from minidns.config.settings import Cluster, Kubernetes, PodMode
-from minidns.config.values import ConfigError, duration, number
+from minidns.config.values import duration, number
 
 
 def _context(args: list[str]) -> Fields:
     return {"kubeconfig": Path(args[0]), "context": args[1] if len(args) > 1 else None}
-
-
-def _multicluster(args: list[str]) -> Fields:
-    raise ConfigError(f"multicluster is not here: forward {' '.join(args)} to a CoreDNS that has it")
 
 
 def _on_off(args: list[str]) -> Fields:
@@ -53,7 +49,7 @@ KUBERNETES = Options(
             1,
         ),
         "startup_timeout": Option("DURATION", lambda args: {"startup_timeout": duration(args[0])}, 1, 1),
-        "multicluster": Option("ZONES...", _multicluster, 1, MANY),
+        "multicluster": Option("ZONES...", lambda args: {"multicluster": zones(args)}, 1, MANY),
         "ede": Option("on|off", _on_off, 1, 1),
     },
 )

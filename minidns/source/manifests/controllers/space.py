@@ -12,7 +12,7 @@ from minidns.source.manifests.controllers.overlay import NOTHING, GroupKey, Over
 from minidns.source.manifests.controllers.pods import Plan, Source, plan
 from minidns.source.manifests.controllers.services import ClusterIPs
 from minidns.source.manifests.controllers.slices import Placement, Selection, desired, mirror, place
-from minidns.source.manifests.objects import Metadata, Object, Service, ServicePort, ServiceSpec
+from minidns.source.manifests.objects import Metadata, Object, Service, ServiceImport, ServicePort, ServiceSpec
 from minidns.source.manifests.pods import Pod, Workload
 from minidns.source.manifests.slices import Endpoints, EndpointSlice
 
@@ -35,7 +35,8 @@ _MIRROR_CONTROLLER = "endpointslicemirroring-controller.k8s.io"
 _SKIP_MIRROR = "endpointslice.kubernetes.io/skip-mirror"
 
 #: Kinds in the order in which a reader expects them.
-ORDER: tuple[model.Kind, ...] = (model.Namespace, model.Service, model.EndpointSlice, model.Pod)
+ORDER = model.KINDS
+OF_A_SET: tuple[model.Kind, ...] = (model.ServiceImport, model.ImportedSlice)
 Published = Mapping[model.Kind, Mapping[str, model.Object]]
 
 
@@ -118,6 +119,9 @@ class Space:
         new[model.Service] = {name: self._service(each) for name, each in services.items()}
         new[model.EndpointSlice] = {each.name: each for each in self._slices(services, groups)}
         new[model.Pod] = {pod.name: pod for each in groups.values() for pod in each.pods}
+        new[model.ServiceImport] = {each.name: each.model() for each in self.written if isinstance(each, ServiceImport)}
+        written = (each.imported for each in self.written if isinstance(each, EndpointSlice))
+        new[model.ImportedSlice] = {each.name: each for each in written if each}
         edits = [edit for kind in ORDER for edit in _differences(self.published[kind], new[kind])]
         self.groups, self.published, self.stale = groups, new, False
         return edits
@@ -191,8 +195,8 @@ class Space:
         names = set()
         for each in self.written:
             if isinstance(each, EndpointSlice):
-                copy = (each.managed_by == _SLICE_CONTROLLER and each.slice.service in selecting) or (
-                    each.managed_by == _MIRROR_CONTROLLER and each.slice.service in endpoints
+                copy = (each.labels.managed_by == _SLICE_CONTROLLER and each.slice.service in selecting) or (
+                    each.labels.managed_by == _MIRROR_CONTROLLER and each.slice.service in endpoints
                 )
                 if not copy:
                     names.add(each.slice.service)
