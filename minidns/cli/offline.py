@@ -41,7 +41,7 @@ async def load(source: Manifests | Cluster, kubernetes: Kubernetes) -> tuple[Sit
                 pass
     finally:
         await opened.close()
-    site.mark_synced()
+    site.mark_synced(opened.missing)
     return site, opened.ground
 
 
@@ -53,7 +53,7 @@ async def followed(source: Manifests | Cluster, kubernetes: Kubernetes) -> Async
     try:
         site.publish(opened.initial)
         async with _following(opened, site):
-            site.mark_synced()
+            site.mark_synced(opened.missing)
             yield site, opened.origin
     finally:
         await opened.close()
