@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import ClassVar
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -27,43 +28,48 @@ BUCKETS = tuple(0.00025 * 2**power for power in range(16))
 SIZES = (0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16000, 32000, 48000, 64000)
 
 
-class Timing:
-    """How long answers took: each answer of a batch counts with the batch's mean, one reading of the clock for all."""
+class Histogram:
+    """Numbers, counted by the first of some upper bounds that holds them. Each kind names its bounds."""
 
-    __slots__ = ("buckets", "count", "seconds")
+    __slots__ = ("buckets", "count", "total")
+    bounds: ClassVar[tuple[float, ...]]
 
     def __init__(self) -> None:
-        self.buckets = [0] * (len(BUCKETS) + 1)
+        self.buckets = [0] * (len(self.bounds) + 1)
         self.count = 0
-        self.seconds = 0.0
+        self.total = 0.0
+
+    def add(self, other: Histogram) -> None:
+        """Count what another one of the same kind has counted, too."""
+        self.count += other.count
+        self.total += other.total
+        self.buckets = [mine + theirs for mine, theirs in zip(self.buckets, other.buckets, strict=True)]
+
+
+class Timing(Histogram):
+    """How many seconds answers took: each answer of a batch counts with the batch's mean, one reading of the clock for
+    all."""
+
+    __slots__ = ()
+    bounds = BUCKETS
 
     def batch(self, count: int, seconds: float) -> None:
         """`count` answers took `seconds` together."""
         self.count += count
-        self.seconds += seconds
+        self.total += seconds
         self.buckets[bisect_left(BUCKETS, seconds / count)] += count
 
-    def add(self, other: Timing) -> None:
-        """Count what another one has counted, too."""
-        self.count += other.count
-        self.seconds += other.seconds
-        self.buckets = [mine + theirs for mine, theirs in zip(self.buckets, other.buckets, strict=True)]
 
-
-class Sizes:
+class Sizes(Histogram):
     """How long messages were, in bytes: of many at once, a few stand for all."""
 
-    __slots__ = ("buckets", "bytes", "count")
-
-    def __init__(self) -> None:
-        self.buckets = [0] * (len(SIZES) + 1)
-        self.count = 0
-        self.bytes = 0
+    __slots__ = ()
+    bounds = SIZES
 
     def one(self, size: int) -> None:
         """A message of `size` bytes."""
         self.buckets[bisect_left(SIZES, size)] += 1
-        self.bytes += size
+        self.total += size
         self.count += 1
 
     def batch(self, count: int, sizes: Sequence[int]) -> None:
@@ -72,14 +78,8 @@ class Sizes:
         for index, size in enumerate(sizes):
             alike = each + (index < more)
             self.buckets[bisect_left(SIZES, size)] += alike
-            self.bytes += alike * size
+            self.total += alike * size
         self.count += count
-
-    def add(self, other: Sizes) -> None:
-        """Count what another one has counted, too."""
-        self.count += other.count
-        self.bytes += other.bytes
-        self.buckets = [mine + theirs for mine, theirs in zip(self.buckets, other.buckets, strict=True)]
 
 
 class Traffic(Timing):
@@ -243,7 +243,7 @@ def _durations(report: Report) -> Metric:
     for (server, _), traffic in report.traffic.items():
         servers.setdefault(server, Timing()).add(traffic)
     for server, timing in sorted(servers.items()):
-        family.add_metric([server, ".", ""], _buckets(timing), timing.seconds)
+        family.add_metric([server, ".", ""], _buckets(timing), timing.total)
     return family
 
 
@@ -264,7 +264,7 @@ def _sizes(report: Report) -> Iterator[Metric]:
     )
     for (server, transport), traffic in sorted(report.traffic.items()):
         for family, sizes in ((requests, traffic.requests), (responses, traffic.responses)):
-            family.add_metric([server, ".", "", transport], _bounded(SIZES, sizes.buckets), sizes.bytes)
+            family.add_metric([server, ".", "", transport], _buckets(sizes), sizes.total)
     yield requests
     yield responses
 
@@ -276,7 +276,7 @@ def _upstreams(report: Report) -> Metric:
         labels=["proxy_name", "to", "rcode"],
     )
     for (to, rcode), timing in sorted(report.upstreams.items()):
-        family.add_metric(["forward", to, rcode], _buckets(timing), timing.seconds)
+        family.add_metric(["forward", to, rcode], _buckets(timing), timing.total)
     return family
 
 
@@ -285,17 +285,13 @@ def _programming(timing: Timing) -> Metric:
         "minidns_programming_duration_seconds",
         "Seconds from reading a change of the API server until questions are answered by it.",
     )
-    family.add_metric([], _buckets(timing), timing.seconds)
+    family.add_metric([], _buckets(timing), timing.total)
     return family
 
 
-def _buckets(timing: Timing) -> list[tuple[str, float]]:
-    return _bounded(BUCKETS, timing.buckets)
-
-
-def _bounded(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
-    texts = (*map(str, bounds), "+Inf")
-    return [(text, float(total)) for text, total in zip(texts, accumulate(counts), strict=True)]
+def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
+    texts = (*map(str, histogram.bounds), "+Inf")
+    return [(text, float(total)) for text, total in zip(texts, accumulate(histogram.buckets), strict=True)]
 
 
 def _plain(

@@ -97,8 +97,8 @@ def test_sizes_are_by_transport() -> None:
 def test_of_a_large_batch_some_messages_stand_for_all(count: int) -> None:
     traffic = Traffic()
     traffic.messages([b"x" * 60] * count, [b"x" * 120] * count)
-    assert (traffic.requests.count, traffic.requests.bytes) == (count, 60 * count)
-    assert (traffic.responses.count, traffic.responses.bytes) == (count, 120 * count)
+    assert (traffic.requests.count, traffic.requests.total) == (count, 60 * count)
+    assert (traffic.responses.count, traffic.responses.total) == (count, 120 * count)
 
 
 def test_upstreams_by_address_and_rcode() -> None:

@@ -88,7 +88,10 @@ async def mirrored(admin: str) -> AsyncIterator[tuple[Site, str, Callable[[], Aw
 
     def fetch() -> list[Replaced]:
         with asked(admin, "/objects") as response:
-            return state.parse(response.read())
+            try:
+                return state.parse(response.read())
+            except ValueError as error:
+                raise OfflineError(f"{url_of(admin)}/objects: {error}") from None
 
     async def refresh() -> None:
         site.publish(await asyncio.to_thread(fetch))

@@ -58,7 +58,7 @@ class Comparison:
         for zone in self._zones:
             self._zone_of.update(dict.fromkeys(questions(zone, self._label, self._sweep), zone))
         await self._ask_all(self._zone_of)
-        doubtful = self._judged_wrong(self._zone_of)
+        doubtful = await self._judged_wrong(self._zone_of)
         wrong: list[Question] = []
         settled = 0
         for left in reversed(range(ROUNDS)):
@@ -70,7 +70,7 @@ class Comparison:
             await asyncio.sleep(self._pause)
             await self._ask_all(doubtful)
             await self._refresh()
-            still = self._judged_wrong(doubtful)
+            still = await self._judged_wrong(doubtful)
             settled += len(set(seen_before) - set(still))
             certain = [question for question in still if self._expected(question) == before[question]]
             wrong += certain
@@ -102,9 +102,11 @@ class Comparison:
         self._answered += 1
         self._tell(self._answered, max(len(self._zone_of), self._answered))
 
-    def _judged_wrong(self, asked: Collection[Question]) -> list[Question]:
-        """Judge the answers; the questions whose answer is not explained."""
-        for question in asked:
+    async def _judged_wrong(self, asked: Collection[Question]) -> list[Question]:
+        """Judge the answers; the questions whose answer is not explained. Changes come in meanwhile."""
+        for number, question in enumerate(asked):
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
             self._found[question] = judge(Case(*question, self._zone_of[question], self._theirs))
         return [question for question in asked if self._found[question].verdict not in EXPLAINED]
 
