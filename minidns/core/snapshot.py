@@ -55,6 +55,8 @@ class Snapshot:
         below: dict[Name, bytearray] = {}
         for some in self._names(found_at_once):
             for name in some:
+                if not name.endswith(origin):
+                    continue  # reverse names, a third of all, are in another zone
                 end = name[0] + 1
                 if (labels := below.get(name[end:])) is None:
                     below[name[end:]] = bytearray(name[:end])
