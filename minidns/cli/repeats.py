@@ -9,7 +9,9 @@ from dataclasses import dataclass
 BURST, SECONDS = 10, 10.0
 #: The loggers whose messages others can provoke: clients, upstreams, whoever connects. What files and the API server
 #: have in them is told once anyway, and a log of queries is meant to be one.
-PROVOKED = ("minidns.server", "minidns.core", "minidns.front", "minidns.plugins", "asyncio")
+PROVOKED = (
+    "minidns.server", "minidns.core", "minidns.front", "minidns.plugins", "minidns.transfer", "asyncio", "aiohttp",
+)  # fmt: skip
 
 
 @dataclass(slots=True)

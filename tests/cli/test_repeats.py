@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+import pytest
+
 from minidns.cli.repeats import BURST, SECONDS, Repeats
 
 
@@ -30,6 +32,11 @@ def test_a_flood_that_goes_on_is_told_of_again_and_again() -> None:
     lines = passed(repeats, *(record("again", at=number / 100) for number in range(int(SECONDS * 100) * 3)))
     assert [line for line in lines if line != "again"] == ["again (and 990 more like this)"] * 2
     assert len(lines) == 3 * BURST
+
+
+@pytest.mark.parametrize("name", ["minidns.transfer.answering", "aiohttp.server"])
+def test_what_peers_can_provoke_is_counted_whoever_tells_it(name: str) -> None:
+    assert len(passed(Repeats(), *(record("refused", name=name) for _ in range(100)))) == BURST
 
 
 def test_other_messages_have_their_own_count() -> None:

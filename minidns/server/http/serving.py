@@ -12,9 +12,11 @@ import os
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
+from typing import Any
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from minidns.config.values import Listen
@@ -44,7 +46,7 @@ async def serve(listens: Mapping[Listen, Sequence[Endpoint]]) -> AsyncIterator[d
         for listen, endpoints in listens.items():
             connections = Connections()
             application = _application(endpoints, places, connections)
-            runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+            runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0, logger=_Errors(log))
             runners.append(runner)
             await runner.setup()
             connections.server = runner.server
@@ -61,6 +63,14 @@ async def serve(listens: Mapping[Listen, Sequence[Endpoint]]) -> AsyncIterator[d
             server.close()
         for runner in runners:
             await runner.cleanup()
+
+
+class _Errors(logging.LoggerAdapter[logging.Logger]):
+    """What aiohttp logs. A request that is none is its client's fault, and told to him: nobody else is to hear of it."""
+
+    def exception(self, msg: object, *args: object, exc_info: Any = True, **kwargs: Any) -> None:
+        level = logging.DEBUG if isinstance(exc_info, HttpProcessingError) else logging.ERROR
+        self.log(level, msg, *args, exc_info=exc_info, **kwargs)
 
 
 class _Places:
@@ -152,6 +162,8 @@ async def _body(request: web.Request) -> bytes:
             return await request.read()
     except TimeoutError:
         raise RefusedError(408, "the body did not come in time") from None
+    except (ConnectionError, web.RequestPayloadError):
+        raise RefusedError(400, "the body is not whole") from None
 
 
 async def _stream(request: web.Request, reply: Reply) -> web.StreamResponse:

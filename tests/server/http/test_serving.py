@@ -187,6 +187,40 @@ async def test_verbs(
     assert (await get(client, port, "/scale"))[0] == 405
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"GET /" + b"a" * 20_000,
+        b"GET /health HTTP/1.1\r\nHost localhost\r\n\r\n",
+        b"POST /scale HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+        b"POST /scale HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nx",
+    ],
+    ids=["long", "header", "half", "chunks"],
+)
+async def test_what_is_no_request_is_not_in_the_log(
+    client: aiohttp.ClientSession, port: int, broken: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(broken)
+    writer.write_eof()
+    with suppress(ConnectionError):
+        await reader.read()
+    writer.close()
+    assert (await get(client, port, "/health"))[0] == 200
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_an_error_of_ours_is_in_the_log(
+    client: aiohttp.ClientSession, told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def on_bug(_: Asked) -> Reply:
+        raise KeyError("a bug")
+
+    async with serve({HERE: (*told.endpoints(), Endpoint(path="/bug", doc="a bug", handler=on_bug))}) as ports:
+        assert (await get(client, ports[HERE], "/bug"))[0] == 500
+    assert "KeyError: 'a bug'" in caplog.text
+
+
 async def test_requests_under_way_are_capped(client: aiohttp.ClientSession, port: int, told: Told) -> None:
     waiting = [asyncio.create_task(get(client, port, "/wait")) for _ in range(UNDER_WAY)]
     await until(lambda: told.open == UNDER_WAY)
