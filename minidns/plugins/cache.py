@@ -1,7 +1,7 @@
 """Answers of upstreams, kept while they may be: a pure structure, given the time.
 
 Positive and negative answers have a room each, so that neither pushes the other out; in each, what was not asked for
-longest goes first. An entry stays as long as the lowest of its TTLs says, within the configured bounds, and longer when
+longest goes first, when there are too many or they are too large in all: an upstream may send 64 KB. An entry stays as long as the lowest of its TTLs says, within the configured bounds, and longer when
 stale answers are allowed (RFC 8767).
 """
 
@@ -11,13 +11,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from minidns.config.plugins.cache import Cache, CacheClass
+from minidns.config.plugins.cache import Cache
 from minidns.core import names
 from minidns.core.names import Name, is_below
 from minidns.plugins.forward.message import ANY_TTL, Message
 
 #: TTL of a stale answer in seconds (RFC 8767, 4).
 STALE_TTL = 30
+#: Bytes of a room for each answer of its capacity, and at least: an answer takes 200 as a rule.
+SHARE, LEAST = 2 << 10, 1 << 20
+#: Bytes that an answer takes beside its body, and for each TTL in it.
+_ANSWER, _TTL = 500, 120
 
 
 class Key(NamedTuple):
@@ -52,6 +56,42 @@ class _Entry(msgspec.Struct, gc=False):
     asked: int = 0
     last: float = 0.0
 
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return _ANSWER + len(self.message.body) + _TTL * len(self.message.ttls)
+
+
+class _Room:
+    """The answers of one class, in the order they were asked for last. size: bytes."""
+
+    def __init__(self, capacity: int) -> None:
+        self.entries: dict[Key, _Entry] = {}
+        self.size = 0
+        self._capacity = capacity
+        self._bytes = max(LEAST, SHARE * capacity)
+
+    def add(self, key: Key, entry: _Entry) -> int:
+        """Keep an answer; how many others had to go."""
+        self.remove(key)
+        evicted = 0
+        while self.entries and (len(self.entries) >= self._capacity or self.size + entry.size > self._bytes):
+            self.remove(next(iter(self.entries)))
+            evicted += 1
+        self.entries[key] = entry
+        self.size += entry.size
+        return evicted
+
+    def remove(self, key: Key) -> None:
+        """Let go of an answer, if it is here."""
+        entry = self.entries.pop(key, None)
+        if entry is not None:
+            self.size -= entry.size
+
+    def touch(self, key: Key) -> None:
+        """It was asked for."""
+        self.entries[key] = self.entries.pop(key)
+
 
 class AnswerCache:
     """Answers by `Key`. `now` is in seconds of any clock that does not go backwards. evictions: for metrics."""
@@ -59,7 +99,7 @@ class AnswerCache:
     def __init__(self, options: Cache) -> None:
         self.options = options
         self.evictions = 0
-        self._rooms: dict[str, dict[Key, _Entry]] = {"success": {}, "denial": {}}
+        self._rooms = {"success": _Room(options.success.capacity), "denial": _Room(options.denial.capacity)}
         self._zones = tuple(map(names.from_text, options.zones))
         self._disabled = {
             "success": tuple(map(names.from_text, options.disable_success)),
@@ -69,20 +109,20 @@ class AnswerCache:
     @property
     def entries(self) -> dict[str, int]:
         """How many answers are kept, by class."""
-        return {name: len(room) for name, room in self._rooms.items()}
+        return {name: len(room.entries) for name, room in self._rooms.items()}
 
     def get(self, key: Key, now: float) -> Hit | None:
         """The answer, when there is one that may be given."""
         for room in self._rooms.values():
-            entry = room.get(key)
+            entry = room.entries.get(key)
             if entry is None:
                 continue
             left = entry.stored + entry.ttl - now
             stale = left <= 0
             if stale and (left + self.options.serve_stale <= 0 or entry.message.kind == "servfail"):
-                del room[key]
+                room.remove(key)
                 break
-            room[key] = room.pop(key)
+            room.touch(key)
             if stale:
                 return Hit(entry.message, 0, (STALE_TTL, STALE_TTL), stale=True, refresh=True)
             age = 0 if self.options.keep_ttl else int(now - entry.stored)
@@ -104,13 +144,13 @@ class AnswerCache:
             ttl = min(max(message.ttl, limits.min_ttl), limits.ttl)
         room = "success" if kind == "success" else "denial"
         if ttl > 0 and not any(is_below(key.name, zone) for zone in self._disabled[room]):
-            self._keep(room, key, _Entry(message, now, ttl, bounds), limits, now)
+            self._keep(room, key, _Entry(message, now, ttl, bounds), now)
             return bounds
         return 0, limits.ttl
 
-    def _keep(self, name: str, key: Key, entry: _Entry, limits: CacheClass, now: float) -> None:
-        for other, entries in self._rooms.items():
-            old = entries.get(key)
+    def _keep(self, name: str, key: Key, entry: _Entry, now: float) -> None:
+        for other, room in self._rooms.items():
+            old = room.entries.get(key)
             if old is None:
                 continue
             # A failure says nothing about the name: it must not cost an answer that may still be given.
@@ -119,13 +159,8 @@ class AnswerCache:
                 return
             entry.asked, entry.last = old.asked, old.last
             if other != name:
-                del entries[key]
-        room = self._rooms[name]
-        room.pop(key, None)
-        while len(room) >= limits.capacity:
-            del room[next(iter(room))]
-            self.evictions += 1
-        room[key] = entry
+                room.remove(key)
+        self.evictions += self._rooms[name].add(key, entry)
 
     def _popular(self, entry: _Entry, left: float, now: float) -> bool:
         """Count a question; whether the entry is popular enough to be fetched again, and near enough to its end."""

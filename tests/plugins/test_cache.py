@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from minidns.config.settings import Cache, CacheClass
 from minidns.core import names
-from minidns.plugins.cache import AnswerCache, Key
+from minidns.plugins.cache import LEAST, SHARE, AnswerCache, Key
 from minidns.plugins.forward.message import Message
 
 
@@ -191,3 +191,25 @@ def test_popularity_outlives_the_refresh() -> None:
     refreshes(store, [1, 2, 3, 6])
     store.put(key(), positive(10), now=6)
     assert refreshes(store, [12]) == [True]
+
+
+@pytest.mark.parametrize("body", [b"x" * 65000, b"x" * 100], ids=["large", "many TTLs"])
+def test_large_answers_take_the_room_of_many(body: bytes) -> None:
+    """What upstreams can make a room take is its share of bytes, not its number of answers times 64 KB."""
+    store = cache(success=CacheClass(capacity=1000))
+    large = Message(0, (1, 0, 0), body, ttls=((0, 300),) * (4000 if len(body) < 1000 else 1), ttl=300)
+    for number in range(1000):
+        store.put(key(f"n{number}.test."), large, now=1000)
+    kept = store.entries["success"]
+    assert 0 < kept <= max(LEAST, SHARE * 1000) // 65000
+    assert store.evictions == 1000 - kept
+    assert age(store, 1000, name="n999.test.") == 0
+    for number in range(1000):
+        store.put(key(f"s{number}.test."), positive(), now=1001)
+    assert store.entries["success"] == 1000
+
+
+def test_an_answer_larger_than_its_room_is_alone_in_it() -> None:
+    store = cache(success=CacheClass(capacity=1))
+    store.put(key(), Message(0, (1, 0, 0), b"x" * 2 * LEAST, ttl=300), now=1000)
+    assert age(store, 1000) == 0
