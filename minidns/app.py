@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 #: Errors whose text is for people.
 _OF_PEOPLE = (ConfigError, ConnectError, ManifestError, OSError)
 
+#: Seconds after which nothing that the old generation had under way goes on: questions to upstreams have five.
+SETTLING = 6.0
+
 Reread = Callable[[], Config]
 
 
@@ -144,6 +147,7 @@ class App:
         new.notify()
         await old.close()
         await old.empty()
+        asyncio.get_running_loop().call_later(SETTLING, settle)
 
     async def _change_endpoints(self, old: Config, new: Config) -> None:
         if table.by_address(old, self._table) == table.by_address(new, self._table):

@@ -169,7 +169,8 @@ class Generation:
         await self._mark_synced(source)
         self.listed.set()
         log.info("%s: synced in %.2f s, %s", source.origin, time.monotonic() - started, self.site.summary())
-        settle()
+        if self._notifying:
+            settle()  # one that is about to take over is settled when the other has gone
 
     async def _mark_synced(self, source: Source) -> None:
         """Answer from the lists that are in."""
@@ -229,6 +230,10 @@ def _tell_end(task: asyncio.Task[None]) -> None:
 
 
 def settle() -> None:
-    """Take what a large first list made out of the garbage collector's sight: its pauses grow with what it watches."""
+    """Take what a large first list made out of the garbage collector's sight: its pauses grow with what it watches.
+
+    What was out of its sight before comes back first: else a generation that has gone would stay in memory for good.
+    """
+    gc.unfreeze()
     gc.collect()
     gc.freeze()

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from minidns.app import App
 from minidns.config.settings import Cluster, Config, Kubernetes, ServerBlock
+from minidns.config.values import Listen
 from minidns.core.batches import WORK
 from minidns.core.model import Change, Deleted, EndpointSlice, Object, Service, Upserted
 from minidns.core.zone import Zone
-from minidns.generation import Generation, site_of
+from minidns.generation import Generation, settle, site_of
 from minidns.site import Site
 from minidns.transfer.serials import Serials
 from tests.core.test_zone import index
+from tests.support.apiserver import ApiServer
 from tests.support.clusters import endpoints, headless, service
 
+PATIENCE = 20.0
 BLOCK = ServerBlock(kubernetes=Kubernetes(ttl=5))
 CONFIG = Config(servers=(BLOCK,), source=Cluster())
 OTHER_TTL = replace(CONFIG, servers=(replace(BLOCK, kubernetes=Kubernetes(ttl=30)),))
@@ -104,3 +110,25 @@ async def test_changes_while_a_zone_is_filled_are_in_it(step: int) -> None:
     await old.succeed(OTHER_TTL, site)
     assert old.site is site
     assert not before.nodes
+
+
+async def test_a_cluster_that_is_followed_no_more_does_not_stay_in_memory() -> None:
+    """Also what was put out of the garbage collector's sight: fronts and plugins know each other."""
+    async with ApiServer() as server:
+        server.load_recording()
+        source = Cluster(endpoint=server.url)
+        configs = [
+            replace(CONFIG, source=source, admin=None),
+            replace(CONFIG, source=replace(source, labels="a=b"), admin=None),
+        ]
+        configs = [replace(one, servers=(replace(BLOCK, listen=(Listen("127.0.0.1", 0),)),)) for one in configs]
+        app = App(configs[0], lambda: configs[1])
+        async with asyncio.timeout(PATIENCE), app.running():
+            await app.generation.listed.wait()
+            old = weakref.ref(app.generation.site.zones[0])
+            await app.reload()
+            assert app.config == configs[1]
+            while old() is not None:  # connections are still being closed
+                await asyncio.sleep(0.01)
+                settle()
+    gc.unfreeze()

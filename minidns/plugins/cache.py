@@ -1,8 +1,8 @@
 """Answers of upstreams, kept while they may be: a pure structure, given the time.
 
 Positive and negative answers have a room each, so that neither pushes the other out; in each, what was not asked for
-longest goes first, when there are too many or they are too large in all: an upstream may send 64 KB. An entry stays as long as the lowest of its TTLs says, within the configured bounds, and longer when
-stale answers are allowed (RFC 8767).
+longest goes first, when there are too many or they are too large in all: an upstream may send 64 KB. An entry stays as
+long as the lowest of its TTLs says, within the configured bounds, and longer when stale answers are allowed (RFC 8767).
 """
 
 from __future__ import annotations

@@ -183,6 +183,8 @@ class Workers:
 
     async def _fork_all(self) -> None:
         # What is frozen is not traversed, hence not written to and not copied, by a collection in a worker.
+        # What was frozen for earlier workers and has gone since is let go of; this process answers nobody meanwhile.
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
         workers = [await self._fork(slot) for slot in range(self._count)]

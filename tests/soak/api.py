@@ -1,4 +1,4 @@
-"""The cluster: a small one in which everything changes, at an API server whose connections and objects cannot be trusted.
+"""The cluster: a small one in which everything changes, at an API server that cannot be trusted.
 
 What it holds in the end is what it held at the start: so memory can be compared.
 """
@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from tests.soak.world import World
-from tests.support.apiserver import JSON, PATHS, ApiServer, Fault
+from tests.support.apiserver import JSON, PATHS, ApiServer, Fault, How
 
 NAMESPACES = ("a", "b", "c")
 SERVICES = tuple(f"svc-{number}" for number in range(6))
@@ -19,6 +19,7 @@ SERVICES = tuple(f"svc-{number}" for number in range(6))
 ODD_PORTS: tuple[Any, ...] = (70000, -1, None, 0)
 ODD_NAMES = ("-x", "x" * 70, "UPPER", "käse", "a.b", "", "\x00")
 ODD_ADDRESSES = ("", "10.0.0", "fe80::1%eth0", "::ffff:10.0.0.1", "256.1.1.1", "nowhere")
+HOW: tuple[How, ...] = ("cut", "end", "stall")
 #: Lines of a watch that are none.
 GARBAGE = (
     b"\n", b"{}\n", b"null\n", b"[1]\n", b'{"type":"ADDED"}\n', b"\xff\xfe\n", b'{"type":"MODIFIED","object":{"met',
@@ -162,7 +163,8 @@ async def faults(world: World) -> None:
             case 6:
                 api.send(resource or "services", rng.choice(GARBAGE))
             case _:
-                how, extra = rng.choice(("cut", "end", "stall")), rng.choice((b"", b"", *GARBAGE))
+                how: How = rng.choice(HOW)
+                extra = rng.choice((b"", b"", *GARBAGE))
                 api.faults.append(Fault(resource, after=rng.randrange(20), extra=extra, how=how))
                 api.cut()
         await asyncio.sleep(rng.random() * 0.6)

@@ -41,7 +41,7 @@ async def over_udp(world: World, number: int) -> None:
             sock.setblocking(False)
             sock.connect(("127.0.0.1", world.running.port))
             for _ in range(_EACH):
-                if not world.storming:
+                if world.is_calm:
                     return
                 name, type_, held = ask(rng, outside)
                 packet = query(name, type_, edns=rng.choice((None, 1232, 4096)))
@@ -108,6 +108,6 @@ def check(world: World, packet: bytes, answer: bytes) -> None:
     if upstream.POISON in answer and ".good." in name:
         world.found(f"{name} is answered by a forger")
     if name.endswith(".good.test.") and said.answer and asked.question[0].rdtype == dns.rdatatype.A:
-        right = socket.inet_ntoa(upstream.honest(asked.question[0].name.to_wire()[:-1]))
+        right = socket.inet_ntoa(upstream.honest((asked.question[0].name.to_wire() or b"")[:-1]))
         if [str(rdata) for rrset in said.answer for rdata in rrset] != [right]:
             world.found(f"{name} is {said.answer}, not {right}")

@@ -27,7 +27,7 @@ async def over_udp(world: World) -> None:
             sock.setblocking(False)
             sock.connect(("127.0.0.1", world.running.port))
             for _ in range(20):
-                if not world.storming:
+                if world.is_calm:
                     return
                 last = b"\xbe\xef" + query("cluster.local", "SOA")[2:]
                 since = monotonic()

@@ -20,6 +20,8 @@ from tests.support.running import Running, minidns
 
 #: Seconds of the storm before memory is measured, at most.
 WARMING = 60.0
+#: Seconds in which nothing is done, before and after the changes that are the last ones; and how many those are.
+SETTLING, LAST = 1.5, 300
 #: Seconds that the parts of a storm get to end: those of them that wait for an answer.
 ENDING = 60.0
 
@@ -32,7 +34,7 @@ async def soak(folder: Path, seed: str, workers: int, seconds: float) -> World:
         world = World(seed, workers, folder, Running(None), server, answering.port)  # type: ignore[arg-type]
         async with _minidns(world, folder / "Corefile", workers) as world.running:
             secondary = Secondary()
-            if not await verdict.comes_true(lambda: world.running.status("/ready")[0] == 200):
+            if not await verdict.comes_true(lambda: world.running.said("synced in")):
                 world.found("it has not become ready")
             warming = min(WARMING, seconds / 3)
             await _storm(world, secondary, answering, warming)
@@ -40,7 +42,7 @@ async def soak(folder: Path, seed: str, workers: int, seconds: float) -> World:
             await _storm(world, secondary, answering, seconds - warming)
             await _calm(world)
             async with _minidns(world, folder / "fresh", 1) as fresh:
-                await verdict.judge(world, fresh, secondary, before)
+                await verdict.judge(world, fresh, secondary, before, warm=warming == WARMING)
         if world.running.process.returncode:
             world.found(f"it ended with {world.running.process.returncode}")
     return world
@@ -74,23 +76,29 @@ async def _storm(world: World, secondary: Secondary, answering: Scripted, second
 
 
 async def _until_over(world: World, deadline: float) -> None:
-    while monotonic() < deadline and world.running.process.poll() is None:
+    while monotonic() < deadline and world.running.process.poll() is None:  # noqa: ASYNC110 - time is what is waited for
         await asyncio.sleep(0.1)
 
 
 async def _calm(world: World) -> Size:
     """The cluster and the configuration of the start; returns the size of the server once it has them."""
     api.heal(world.api)
+    # Another configuration in between, so that workers are of one age whenever they are measured: what they share of
+    # the memory of their parent becomes less with every change.
+    for ttl in (31, 30):
+        faults.configure(world, faults.corefile(world, ttl=ttl))
+        await asyncio.sleep(SETTLING)
+    # Workers that are there now have to follow changes; those that begin later have all of them from the start.
+    await api.changes(world, LAST)
     api.reset(world.api, world.seed)
-    faults.configure(world, faults.corefile(world))
-    await asyncio.sleep(1)
+    await asyncio.sleep(SETTLING)
     return verdict.size(world.running)
 
 
 @asynccontextmanager
 async def _minidns(world: World, corefile: Path, workers: int) -> AsyncIterator[Running]:
     """A server with the configuration of the start. Starting and ending it holds up nobody."""
-    corefile.write_text(faults.corefile(world))
+    await asyncio.to_thread(corefile.write_text, faults.corefile(world))
     manager = minidns("--conf", str(corefile), "--workers", str(workers))
     running = await asyncio.to_thread(manager.__enter__)
     try:

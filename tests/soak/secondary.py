@@ -39,6 +39,12 @@ class Secondary:
             await dns.asyncquery.inbound_xfr(
                 "127.0.0.1", self.zones[name], query, port=world.running.port, lifetime=PATIENCE
             )
+        except dns.xfr.SerialWentBackwards:
+            if world.workers == 1:
+                world.found(f"the serial of {name} went backwards")
+            # Another process may know of a change a moment later than the one that was asked before.
+            world.counts["transfers from a worker that was behind"] += 1
+            return False
         except (EOFError, OSError, dns.exception.Timeout) as error:
             world.broken(f"a transfer of {name} ({error!r})", since, ZONE_HELD)
             return False

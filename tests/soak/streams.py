@@ -19,10 +19,13 @@ _PAGES = (
     "/walk?name=svc-1.a&from=b", "/secondaries", "/", "/nowhere", "/zone?origin=..", "/map?after=%00&x=%zz",
 )  # fmt: skip
 _JUNK = (
-    b"GET / HTTP/1.1\r\n", b"\x16\x03\x01\x02\0", b"GET /" + b"a" * 20_000, b"POST /dns-query HTTP/1.1\r\nHost: localhost\r\n"
-    b"Content-Type: application/dns-message\r\nContent-Length: 9\r\n\r\n\0\0\0", b"GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n",
-    b"POST /verbs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
-)  # fmt: skip
+    b"GET / HTTP/1.1\r\n",
+    b"\x16\x03\x01\x02\0",
+    b"GET /" + b"a" * 20_000,
+    b"POST /dns-query HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/dns-message\r\nContent-Length: 9\r\n\r\n\0",
+    b"GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n",
+    b"POST /verbs HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+)
 
 
 async def reader(world: World, number: int) -> None:

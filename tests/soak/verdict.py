@@ -24,7 +24,7 @@ GROWTH = 1.10
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of all processes of a server. memory: bytes, what they share counted once. descriptors: those in use."""
+    """Of all processes of a server. memory: bytes, what they share counted in each. descriptors: those in use."""
 
     memory: int
     descriptors: int
@@ -34,12 +34,12 @@ class Size:
 
 
 def size(running: Running) -> Size:
-    """Pss is each process's part of what it shares (proc_pid_smaps(5))."""
+    """Memory is what is resident (Rss, proc_pid_smaps(5)): how much of it is shared varies with what is looked at."""
     memory = descriptors = 0
     for pid in (running.process.pid, *children(running.process.pid)):
         with suppress(OSError):  # a worker that ends just now
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            memory += sum(int(line.split()[1]) << 10 for line in lines if line.startswith("Pss:"))
+            memory += sum(int(line.split()[1]) << 10 for line in lines if line.startswith("Rss:"))
             links = [Path(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
             # A worker holds the numbers of its parent's connections, so that they are not used again.
             descriptors += sum(os.path.lexists(link) and os.readlink(link) != os.devnull for link in links)
@@ -65,7 +65,8 @@ async def judge(world: World, fresh: Running, secondary: Secondary, before: Size
     right = await asyncio.to_thread(answers.zones, fresh)
     served = await asyncio.to_thread(answers.zones, running)
     for zone in ZONES:
-        await secondary.transfer(world, zone)
+        while not await secondary.transfer(world, zone):  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.5)
         for who, rows in (("the server", served[zone]), ("a secondary", secondary.rows(zone))):
             for finding in answers.unlike(right[zone], rows, who):
                 world.found(finding)

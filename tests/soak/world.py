@@ -40,6 +40,10 @@ class World:
     counts: Counter[str] = field(default_factory=Counter)
     findings: list[str] = field(default_factory=list)
 
+    @property
+    def is_calm(self) -> bool:
+        return not self.storming
+
     def random(self, part: str) -> Random:
         """The choices of one part, the same for the same seed."""
         return random_of(self.seed, self.workers, part)

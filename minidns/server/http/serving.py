@@ -66,7 +66,7 @@ async def serve(listens: Mapping[Listen, Sequence[Endpoint]]) -> AsyncIterator[d
 
 
 class _Errors(logging.LoggerAdapter[logging.Logger]):
-    """What aiohttp logs. A request that is none is its client's fault, and told to him: nobody else is to hear of it."""
+    """What aiohttp logs. A request that is none is its client's fault, and told to him, not to us."""
 
     def exception(self, msg: object, *args: object, exc_info: Any = True, **kwargs: Any) -> None:
         level = logging.DEBUG if isinstance(exc_info, HttpProcessingError) else logging.ERROR

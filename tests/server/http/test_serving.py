@@ -192,8 +192,8 @@ async def test_verbs(
     [
         b"GET /" + b"a" * 20_000,
         b"GET /health HTTP/1.1\r\nHost localhost\r\n\r\n",
-        b"POST /scale HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
-        b"POST /scale HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nx",
+        b"POST /scale HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+        b"POST /scale HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nx",
     ],
     ids=["long", "header", "half", "chunks"],
 )
