@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Who may have the zones, and is told of changes: the servers of config/secondaries/, which may be there or not.
 SECONDARIES := --transfer 127.0.0.2:1153 --transfer 127.0.0.3:1253 --transfer 127.0.0.1:1353
 
-.PHONY: run test tools lint bench images clean
+.PHONY: run test tools lint bench soak images clean
 
 $(BIN)/minidns: pyproject.toml
 	python3 -m venv $(VENV)
@@ -34,6 +34,12 @@ test: tools lint
 
 bench: $(BIN)/minidns
 	$(BIN)/python -m benchmarks
+
+# Everything that can go wrong at once: make soak MINUTES=120 SEED=...
+MINUTES := 4
+SEED :=
+soak: $(BIN)/minidns
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) --seed '$(SEED)'
 
 # The pictures of the page in docs/images/.
 images: tools $(BIN)/minidns

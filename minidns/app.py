@@ -70,6 +70,7 @@ class App:
             site = self.generation.site
             before = self._probe_loops if any(front.probe for front in site.fronts) else None
             self.answering = Serving(site) if self._workers == 1 else Workers(site, self._workers, before=before)
+            del site  # it would stay in memory, with all its zones, after another has taken over
             await self.answering.start()
             self.generation.answering = self.answering
             stack.push_async_callback(self.answering.stop)

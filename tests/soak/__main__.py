@@ -27,7 +27,7 @@ def main() -> int:
     for workers in counts:
         with tempfile.TemporaryDirectory() as folder:
             world = asyncio.run(soak(Path(folder), seed, workers, arguments.minutes * 60 / len(counts)))
-        print(f"{workers} worker{'s' * (workers > 1)}:")
+        print(f"{workers} worker{'s' * (workers > 1)}: {world.sizes}")
         for what, count in sorted(world.counts.items()):
             print(f"  {count:>10,} {what}")
         for finding in world.findings:

@@ -52,10 +52,12 @@ def compare(running: Running, fresh: Running) -> tuple[int, list[str]]:
         for name in sorted(names):
             for type_ in TYPES:
                 packet = query(name, type_)
-                (expected,) = map(told, _asked(right, packet))
-                for said in map(told, _asked(served, packet)):
+                (reply,) = _asked(right, packet)
+                expected = told(reply)
+                for answer in _asked(served, packet):
                     compared += 1
-                    if said != expected:
+                    # Most are alike to the last byte, and need no reading.
+                    if answer != reply and (said := told(answer)) != expected:
                         found.append(f"{name} {type_} is {said}, and {expected} of a fresh server")
     return compared, found
 

@@ -26,6 +26,7 @@ class World:
 
     storming: whether the parts go on. killed, reloaded: when a worker was killed or stopped, and when a reload
     began. counts: what was done, for the report. findings: what must not be.
+    sizes: of the server, before and after.
     """
 
     seed: str
@@ -39,6 +40,7 @@ class World:
     reloaded: list[float] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     findings: list[str] = field(default_factory=list)
+    sizes: str = ""
 
     @property
     def is_calm(self) -> bool:
