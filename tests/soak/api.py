@@ -134,6 +134,14 @@ def change(rng: Random, api: ApiServer) -> None:
         api.put(resource, item)
 
 
+async def changes(world: World, count: int) -> None:
+    """So many changes, one by one."""
+    rng = world.random("last changes")
+    for _ in range(count):
+        change(rng, world.api)
+        await asyncio.sleep(0.001)
+
+
 async def faults(world: World) -> None:
     """Connections to the API server are cut, poisoned, refused and left hanging; versions expire; it goes away."""
     rng, api = world.random("api faults"), world.api

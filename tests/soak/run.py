@@ -83,11 +83,8 @@ async def _until_over(world: World, deadline: float) -> None:
 async def _calm(world: World) -> Size:
     """The cluster and the configuration of the start; returns the size of the server once it has them."""
     api.heal(world.api)
-    # Another configuration in between, so that workers are of one age whenever they are measured: what they share of
-    # the memory of their parent becomes less with every change.
-    for ttl in (31, 30):
-        faults.configure(world, faults.corefile(world, ttl=ttl))
-        await asyncio.sleep(SETTLING)
+    faults.configure(world, faults.corefile(world))
+    await asyncio.sleep(SETTLING)
     # Workers that are there now have to follow changes; those that begin later have all of them from the start.
     await api.changes(world, LAST)
     api.reset(world.api, world.seed)
