@@ -20,7 +20,7 @@ from tests.support.running import Running
 RECOVERY = 60.0
 #: Of the memory and the descriptors before, what there may be after.
 GROWTH = 1.10
-#: Bytes that may be added as well when it was measured after less than a minute: the journal of transfers, the cache
+#: Bytes that each process may add when it was measured after less than a minute: the journal of transfers, the cache
 #: and what the interpreter sets aside have not been full by then.
 FILLING = 16 << 20
 
@@ -81,7 +81,7 @@ async def judge(world: World, fresh: Running, secondary: Secondary, before: Size
     def small() -> bool:
         nonlocal after
         after = size(running)
-        most = before.memory * GROWTH + (0 if warm else FILLING)
+        most = before.memory * GROWTH + (0 if warm else FILLING * (1 + len(children(running.process.pid))))
         return after.memory <= most and after.descriptors <= before.descriptors * GROWTH
 
     if not await comes_true(small, 20.0):
