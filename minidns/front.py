@@ -13,16 +13,21 @@ from typing import Protocol
 
 from minidns.config.settings import ServerBlock
 from minidns.core import answers, names, records, wire
+from minidns.core.answers import Answer
+from minidns.core.records import Rrset
 from minidns.core.responder import Channel, Client, Elsewhere, Exchange, Forward, Observe, Resolve, Respond, Responder
 from minidns.core.why import Reason, Why, sentence
 from minidns.core.zone import Zone
-from minidns.plugins import whoami
+from minidns.plugins import sections, whoami
 from minidns.plugins.asking import Ask
+from minidns.plugins.cache import Shown
 from minidns.plugins.chain import Chain, Query
-from minidns.plugins.forward.message import RA
+from minidns.plugins.forward.message import AA, RA
+from minidns.plugins.forward.reading import Record
 from minidns.plugins.log import QueryLog
 from minidns.plugins.loop import LoopProbe
 from minidns.plugins.resolver import Resolver
+from minidns.plugins.sections import Sections
 from minidns.plugins.stages import stages
 from minidns.transfer.answering import Transfers
 from minidns.transfer.journal import Journal
@@ -31,6 +36,9 @@ from minidns.transfer.tsig import Keys
 
 log = logging.getLogger(__name__)
 queries = logging.getLogger("minidns.queries")
+
+#: Aliases of aliases that are followed from zone to zone.
+_LONGEST_CHAIN = 16
 
 
 class Front(Protocol):
@@ -77,6 +85,7 @@ class BlockFront:
         self._zones_respond: Respond = self.responders[0].respond if len(self.responders) == 1 else self._respond
         #: Where questions of plugins go: the top of the server that the block is part of.
         self.top: Ask = self.ask
+        self._shown = Shown(block.cache)
         self._inner: dict[str, Channel] = {}
         preceding = stages(block, lambda query: self.top(query), self.zones)
         self._chain = chain = Chain(preceding, self._zones_respond, self._resolve) if preceding else None
@@ -108,7 +117,9 @@ class BlockFront:
             return self.transfers.answer(packet, forward.question, channel, client)
         resolver = self.resolver
         if self._is_whoami(forward):
-            return whoami.answer(forward.question, channel, client, RA if resolver else 0)
+            return whoami.answer(forward.question, channel, client, RA if resolver else 0, self._shown)
+        if forward.alias and len(self.zones) > 1:
+            return self._along(Query(packet, forward.question, channel, client), forward.alias)
         if resolver is None:
             return wire.error(packet, records.REFUSED, forward.question)
         if forward.alias:
@@ -116,10 +127,26 @@ class BlockFront:
         cached = resolver.cached(packet, channel.transport)
         return cached or resolver.resolve(packet, channel.transport)
 
+    def _along(self, query: Query, found: Answer) -> Elsewhere:
+        """The answer where an alias leads out of its zone, which may be into another one of the block."""
+        chain, target = found.answer, found.outside
+        channel = self._inside(query.channel.family)
+        while target and any(zone.origin(target) for zone in self.zones) and len(chain) < _LONGEST_CHAIN:
+            said = self._respond(query.about(target, query.asked.type).packet, channel)
+            if not isinstance(said, Forward) or said.alias is None:
+                return _joined(chain, said, query) if isinstance(said, bytes) else None
+            chain, target = (*chain, *said.alias.answer), said.alias.outside
+        if self.resolver is not None:
+            return self.resolver.resolve_alias(query.packet, chain, query.channel.transport)
+        return _joined(chain, None, query)
+
+    def _inside(self, family: str) -> Channel:
+        """A channel of TCP that no statistics know of."""
+        return self._inner.get(family) or self._inner.setdefault(family, self.channel("tcp", family))
+
     def ask(self, query: Query) -> Elsewhere:
-        """The answer to a plugin's question, over a channel of TCP that no statistics know of."""
-        family = query.channel.family
-        channel = self._inner.get(family) or self._inner.setdefault(family, self.channel("tcp", family))
+        """The answer to a plugin's question."""
+        channel = self._inside(query.channel.family)
         said = self.respond(query.packet, channel)
         return self.resolve(query.packet, said, channel, query.client) if isinstance(said, Forward) else said
 
@@ -183,6 +210,7 @@ class BlockFront:
                 zone,
                 forwards=forwards or index < last,
                 recursion=recursion,
+                beside=self.zones[:index] + self.zones[index + 1 :],
                 fallthrough=tuple(map(names.from_text, kubernetes.fallthrough)) if kubernetes and forwards else (),
                 explain=kubernetes is None or kubernetes.ede,
                 transfers=self.transfers is not None,
@@ -195,6 +223,14 @@ class BlockFront:
             if not isinstance(reply, Forward) or reply.alias or reply.transfer:
                 return reply
         return reply
+
+
+def _joined(chain: Sequence[Rrset], end: bytes | None, query: Query) -> bytes:
+    """Aliases, and the answer about what they lead to."""
+    said = sections.read(end) if end else Sections(records.NOERROR)
+    aliases = [Record(one.owner, one.type, 1, one.ttl, one.rdata[0]) for one in chain]
+    whole = said._replace(answer=[*aliases, *said.answer], flags=said.flags | AA)
+    return sections.write(whole, query.asked, udp=query.udp)
 
 
 def guarded(respond: Respond) -> Respond:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from minidns import explain
+from minidns.config.settings import Cache, Config, Kubernetes, ServerBlock
 from minidns.config.settings import Cluster as ClusterSource
-from minidns.config.settings import Config, Kubernetes, ServerBlock
 from minidns.config.values import Listen
-from minidns.core import answers, names, reasons
+from minidns.core import answers, names, reasons, schema
 from minidns.core.model import (
     KINDS,
     Change,
@@ -250,7 +251,7 @@ class Site:
             return [_Fed(Zone(ZoneSettings(served=False)), frozenset())]
         # What is ready to send at a node has RA or not, and reasons or not: blocks that differ there do not share it.
         kind = (kubernetes.noendpoints, bool(block.forwards), kubernetes.ede)
-        return [self._fed_of(settings, *kind) for settings in self._settings(kubernetes)]
+        return [self._fed_of(settings, *kind) for settings in self._settings(kubernetes, block.cache)]
 
     def _fed_of(self, settings: ZoneSettings, noendpoints: bool, *others: bool) -> _Fed:
         kinds: set[Kind] = {Namespace, Service}
@@ -265,9 +266,12 @@ class Site:
             self._fed[key] = self._known.get(key) or _Fed(Zone(settings, self._serial), frozenset(kinds))
         return self._fed[key]
 
-    def _settings(self, kubernetes: Kubernetes) -> list[ZoneSettings]:
+    def _settings(self, kubernetes: Kubernetes, cache: Cache | None) -> list[ZoneSettings]:
         """One for each zone that holds Services, cluster sets last. The reverse zones belong to the first: PTR records
-        point into it."""
+        point into it.
+
+        cache: what bounds their TTLs. They are made so, no answer has to be changed.
+        """
         sets = tuple(f".{zone}" for zone in kubernetes.multicluster)
         forward = sorted(kubernetes.forward_zones, key=lambda zone: f".{zone}".endswith(sets))
         reverse = tuple(names.from_text(zone) for zone in kubernetes.zones if zone not in forward)
@@ -275,7 +279,7 @@ class Site:
             ZoneSettings(
                 origin=names.from_text(zone),
                 reverse=reverse if zone == forward[0] else (),
-                ttl=kubernetes.ttl,
+                **_times(kubernetes.ttl, cache if cache and cache.holds(zone) else None),
                 pods=kubernetes.pods,
                 endpoint_pod_names=kubernetes.endpoint_pod_names,
                 ignore_empty_service=kubernetes.ignore_empty_service,
@@ -285,3 +289,16 @@ class Site:
             )
             for zone in forward
         ]
+
+
+def _times(ttl: int, cache: Cache | None) -> dict[str, Any]:
+    """The TTLs of a zone as a cache in front of it shows them."""
+    if cache is None:
+        return {"ttl": ttl}
+    minimum = min(ttl, 5)
+    negative = cache.denial.within(minimum), minimum
+    return {
+        "ttl": cache.success.within(ttl),
+        "version_ttl": cache.success.within(schema.VERSION_TTL),
+        "negative": negative if negative != (minimum, minimum) or cache.success.within(ttl) != ttl else None,
+    }

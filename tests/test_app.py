@@ -237,3 +237,21 @@ def test_probes_go_with_flags_alone(tmp_path: Path) -> None:
         2,
         "minidns: --probes goes with flags: a Corefile has health, ready and prometheus for it\n",
     )
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_blocks_with_and_without_addresses_share_a_port(tmp_path: Path, workers: str) -> None:
+    port = free_port()
+    bound = f"a.test:{port} {{\n bind 127.0.0.2\n template IN A . {{\n rcode NXDOMAIN\n }}\n}}"
+    unbound = f".:{port} {{\n template IN A . {{\n rcode NOTIMP\n }}\n}}"
+    (tmp_path / "Corefile").write_text(f"{bound}\n{unbound}\n")
+    with minidns("--conf", str(tmp_path / "Corefile"), "--workers", workers):
+        for tcp in (False, True):
+            found = [rcode_at(host, port, tcp=tcp) for host in ("127.0.0.2", "127.0.0.1")]
+            assert found == ["NXDOMAIN", "NOTIMP"]
+
+
+def rcode_at(host: str, port: int, *, tcp: bool) -> str:
+    query = dns.message.make_query("x.a.test", "A")
+    ask = dns.query.tcp if tcp else dns.query.udp
+    return dns.rcode.to_text(ask(query, host, port=port, timeout=5).rcode())

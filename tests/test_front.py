@@ -68,6 +68,31 @@ def test_several_cluster_zones_in_a_block() -> None:
     assert answered(front, "example.com") == ["REFUSED"]
 
 
+@pytest.mark.parametrize("forwards", ["", "forward . 127.0.0.1:1"])
+async def test_an_alias_leads_from_one_zone_of_a_block_to_another(forwards: str) -> None:
+    text = f". {{\n kubernetes cluster.local k8s.test\n {forwards}\n}}"
+    there, back, nowhere = (
+        external("default/there", "web.default.svc.k8s.test"),
+        external("default/back", "there.default.svc.cluster.local"),
+        external("default/nowhere", "none.default.svc.k8s.test"),
+    )
+    front = front_of(text, WEB, there, back, nowhere)
+    channel = front.channel("udp", "1")
+    for name, data in {
+        "there.default.svc.cluster.local": ["NOERROR", "10.96.0.1", "web.default.svc.k8s.test."],
+        "back.default.svc.k8s.test": [
+            "NOERROR", "10.96.0.1", "there.default.svc.cluster.local.", "web.default.svc.k8s.test.",
+        ],
+        "nowhere.default.svc.cluster.local": ["NXDOMAIN", "none.default.svc.k8s.test."],
+    }.items():  # fmt: skip
+        said = asked(front, name)
+        assert isinstance(said, Forward)
+        message = parsed(front.resolve(query(name), said, channel, Client("127.0.0.1", 1)))
+        found = sorted(str(rdata) for rrset in message.answer for rdata in rrset)
+        assert [dns.rcode.to_text(message.rcode()), *found] == data
+        assert message.answer[0].name == dns.name.from_text(name)
+
+
 def test_longest_zone_wins() -> None:
     front = front_of(
         """

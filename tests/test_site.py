@@ -229,3 +229,28 @@ def test_a_zone_that_is_not_listed_says_so_while_others_answer() -> None:
     assert rcode(made, "web.default.svc.clusterset.local") == "SERVFAIL"
     made.mark_synced()
     assert rcode(made, "web.default.svc.clusterset.local") == "NXDOMAIN"
+
+
+@pytest.mark.parametrize(
+    ("ttl", "cache", "shown"),
+    [
+        (30, "", (30, 28800, 5)),
+        (30, "cache 10", (10, 10, 5)),
+        (30, "cache 3", (3, 3, 3)),
+        (0, "cache 30", (5, 30, 5)),
+        (30, "cache {\n success 9 7 6\n denial 9 4 2\n}", (7, 7, 4)),
+        (30, "cache 10 other.test", (30, 28800, 5)),
+        (30, "cache 10 {\n disable success\n disable denial\n}", (10, 10, 5)),
+    ],
+)
+def test_a_cache_bounds_the_ttls_of_the_zones_behind_it(ttl: int, cache: str, shown: tuple[int, ...]) -> None:
+    text = f". {{\n kubernetes cluster.local {{\n ttl {ttl}\n }}\n {cache}\n}}"
+    site = Site(corefile.parse(text, env={}))
+    site.publish([Upserted(service("default/web", "10.96.0.1"))])
+    site.mark_synced()
+    (front,) = site.by_address().values()
+    asked = [("web.default.svc.cluster.local", "A"), ("dns-version.cluster.local", "TXT"), ("none.cluster.local", "A")]
+    answers = [parsed(front.respond(query(*one), front.channel("tcp", "1"))) for one in asked]
+    assert tuple((one.answer or one.authority)[0].ttl for one in answers) == shown
+    soa = answers[-1].authority[0][0]
+    assert soa.minimum == min(ttl, 5)

@@ -14,7 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from minidns import __version__, explain
-from minidns.cli import ask, bench, compare, completion, following, lesson, lint, running, secondaries, top, verbs
+from minidns.cli import (
+    ask,
+    bench,
+    checking,
+    compare,
+    completion,
+    following,
+    lesson,
+    lint,
+    running,
+    secondaries,
+    top,
+    verbs,
+)
 from minidns.cli import commands as commands_
 from minidns.cli.offline import OfflineError
 from minidns.cli.pod import command as pod
@@ -162,8 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_arguments(bench_)
     pod.add_arguments(_command(commands, "pod", pod.run, "run a command that resolves names as in a pod"), LISTEN)
     lint.add_arguments(_command(commands, "lint", lint.run, "say what is wrong with manifests, or hardly meant"))
-    check = _command(commands, "check", _check, "say what a Corefile means, or what is wrong with it")
-    check.add_argument("file", type=Path)
+    checking.add_arguments(_command(commands, "check", checking.run, "say what a Corefile means, and what is wrong"))
     completed = partial(completion.run, parser)
     shells = _command(commands, "completion", completed, "print what completes commands in a shell", listed=False)
     completion.add_arguments(shells)
@@ -337,12 +349,3 @@ def _compare(arguments: argparse.Namespace) -> int:
 def _offline(arguments: argparse.Namespace) -> Manifests | Cluster | None:
     """The source to ask instead of a running server, when one is named."""
     return _source(arguments) if arguments.manifests or arguments.kubeconfig else None
-
-
-def _check(arguments: argparse.Namespace) -> int:
-    try:
-        print(corefile.describe(corefile.read(arguments.file)))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0

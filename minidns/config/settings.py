@@ -174,7 +174,9 @@ class ServerBlock:
     `loop`: at start, find out whether the block's upstreams lead back here. `errors`: log answers that failed.
     `nsid`: the text that answers with the option of that name (RFC 5001). `bufsize`: the most bytes of a UDP answer.
     `any`: questions for ANY are answered with a word about RFC 8482. `minimal`: answers leave out what was not asked
-    for. `whoami`: what nobody else answers is told who asks. `without_effect`: plugins that are about CoreDNS's own
+    for. `whoami`: what nobody else answers is told who asks. `prefer`: addresses
+    of these networks come first in answers; None without the plugin, which rotates them, as is done in any case.
+    `without_effect`: plugins that are about CoreDNS's own
     process.
     """
 
@@ -200,13 +202,12 @@ class ServerBlock:
     minimal: bool = False
     templates: tuple[Template, ...] = ()
     whoami: bool = False
+    prefer: tuple[Network, ...] | None = None
     without_effect: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.zones or not self.listen:
             raise ConfigError("a server block needs a zone and an address")
-        if self.loop and not self.forwards:
-            raise ConfigError("loop looks for a loop through upstreams: it needs a forward in the same server block")
         keys = {key.name for key in self.tsig.keys} if self.tsig else set()
         for transfer in self.transfers:
             for secondary in transfer.to:

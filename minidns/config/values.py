@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 #: A zone in a configuration: lowercase, absolute, with the final dot ("cluster.local.", "."). The core speaks
@@ -87,6 +88,28 @@ def duration(text: str) -> float:
     raise ConfigError(f"{text!r} is not a duration: write a number and a unit, such as 500ms, 30s, 5m or 1h30m")
 
 
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+_KEY = rf"(?:[a-z0-9](?:[a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_LABEL}"
+_VALUES = rf"\(\s*(?:{_LABEL})?\s*(?:,\s*(?:{_LABEL})?\s*)*\)"
+#: A term of a label selector, as Kubernetes's API reads it.
+_TERM = re.compile(rf"\s*(?:!\s*{_KEY}|{_KEY}(?:\s*(?:==?|!=)\s*(?:{_LABEL})?|\s+(?:in|notin)\s*{_VALUES})?)\s*")
+
+
+def selector(text: str) -> str:
+    """A label selector: terms like a=b, a!=b, a, !a, a in (b, c) with commas between them."""
+    rest = text
+    # Up to the first comma that is not in a list of values, term by term.
+    while match := _TERM.match(rest):
+        if match.end() == len(rest):
+            return text
+        if rest[match.end()] != ",":
+            break
+        rest = rest[match.end() + 1 :]
+    raise ConfigError(
+        f"{text!r} is not a label selector: {rest.strip()!r} is no term such as a=b, a, !a or a in (b, c)"
+    )
+
+
 def number(text: str, what: str, low: int, high: int) -> int:
     """A whole number within `low` and `high`, both included."""
     if not re.fullmatch(r"[0-9]{1,12}", text) or not low <= int(text) <= high:
@@ -135,18 +158,30 @@ def split_port(text: str) -> tuple[str, str | None]:
 
 
 def hosts_line(text: str) -> HostsLine | None:
-    """A line of a hosts file; None when it does not begin with an address. Raises `ConfigError` for a bad
-    name.
+    """A line of a hosts file, without what is no name in it; None when it does not begin with an address. Raises
+    `ConfigError` when no name is left.
     """
     address, *hosts = text.partition("#")[0].split() or [""]
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return None
-    if not hosts:
+    bad = no_names(hosts)
+    if len(bad) == len(hosts):
         raise ConfigError(f"{address} has no name: write an address and the names that have it")
     mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).packed, tuple(zone_name(host).rstrip(".") for host in hosts)
+    return (mapped or found).packed, tuple(zone_name(host).rstrip(".") for host in hosts if host not in bad)
+
+
+def no_names(texts: Iterable[str]) -> list[str]:
+    """Those of some texts that are no domain names."""
+    bad = []
+    for text in texts:
+        try:
+            zone_name(text)
+        except ConfigError:
+            bad.append(text)
+    return bad
 
 
 def is_address(text: str) -> bool:

@@ -100,7 +100,7 @@ def rrset_of(settings: ZoneSettings, serial: int, name: Name, parts: tuple[Part,
             rdata = schema.names_at(parts, type_)
         case records.TXT:
             rdata = tuple(records.character_string(part.text) for part in parts if isinstance(part, Text))
-            ttl = schema.VERSION_TTL
+            ttl = settings.version_ttl
         case records.SOA | records.NS:
             for part in parts:
                 if isinstance(part, Apex):
@@ -115,8 +115,8 @@ def soa(zone: Zone, origin: Name, *, negative: bool = False) -> Rrset:
 
 
 def _soa(settings: ZoneSettings, serial: int, origin: Name, *, negative: bool = False) -> Rrset:
-    ttl = settings.negative_ttl
-    numbers = struct.pack("!5I", serial, *_SOA_TIMERS, ttl)
+    ttl, minimum = settings.soa_times
+    numbers = struct.pack("!5I", serial, *_SOA_TIMERS, minimum)
     rdata = b"\2ns\3dns" + origin + b"\x0ahostmaster" + origin + numbers
     return Rrset(origin, records.SOA, ttl if negative else settings.ttl, (rdata,))
 

@@ -11,7 +11,7 @@ NOTIMP. EDNS above version 0: BADVERS. Another class than IN: REFUSED. A bug of 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from minidns.core import answers, names, records, wire
@@ -140,6 +140,7 @@ class Responder:
 
     forwards: names outside the zone are somebody else's to answer, instead of being REFUSED.
     recursion: a forwarder is configured: RA is set, and it goes on where an alias leads out of the zone.
+    beside: other zones of the same server, where such an alias may lead.
     fallthrough: names that do not exist at or below these are somebody else's to answer too.
     explain: reasons go out as Extended DNS Errors to clients that speak EDNS.
     transfers: zones may be transferred, which is somebody else's to answer.
@@ -151,6 +152,7 @@ class Responder:
         *,
         forwards: bool = False,
         recursion: bool = False,
+        beside: Sequence[Zone] = (),
         fallthrough: tuple[Name, ...] = (),
         explain: bool = True,
         transfers: bool = False,
@@ -159,6 +161,7 @@ class Responder:
         self.transfers = transfers
         self.forwards = forwards
         self.recursion = recursion
+        self.beside = tuple(beside)
         self.explain = explain
         self.fallthrough = fallthrough
         self._channels: list[Channel] = []
@@ -335,7 +338,7 @@ class Responder:
         if answer.rcode == records.NXDOMAIN and not answer.answer:
             return self._falls_through(name)
         if answer.outside is not None:
-            return self.recursion
+            return self.recursion or any(zone.origin(answer.outside) for zone in self.beside)
         if answer.reason.why is Why.TRANSFER:
             return self.transfers
         return self.forwards and answer.reason.why is Why.OUTSIDE

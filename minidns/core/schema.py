@@ -41,7 +41,8 @@ class ZoneSettings:
     origin: the cluster zone Z, for example the name of "cluster.local".
     served: False for a zone that holds no name at all: a server that only forwards.
     reverse: origins of the reverse zones that are answered too.
-    ttl: seconds, of every record but `dns-version`'s.
+    ttl: seconds, of every record but `dns-version`'s, which has version_ttl.
+    negative: TTL and minimum of the SOA record in negative answers; min(ttl, 5) when it is None.
     endpoint_pod_names: endpoints without a hostname are named after their pod instead of their address.
     ignore_empty_service: a virtual IP without any ready endpoint does not exist.
     multicluster: the zone of a cluster set: its Services are the ServiceImports, and the names of endpoints begin with
@@ -54,6 +55,8 @@ class ZoneSettings:
     served: bool = True
     reverse: tuple[Name, ...] = (names.IN_ADDR_ARPA, names.IP6_ARPA)
     ttl: int = 5
+    version_ttl: int = VERSION_TTL
+    negative: tuple[int, int] | None = None
     pods: PodMode = PodMode.DISABLED
     endpoint_pod_names: bool = False
     ignore_empty_service: bool = False
@@ -65,7 +68,12 @@ class ZoneSettings:
     @property
     def negative_ttl(self) -> int:
         """Seconds that a negative answer may be kept: short, so that a pod which starts is not hidden for long."""
-        return min(self.ttl, 5)
+        return min(self.soa_times)
+
+    @property
+    def soa_times(self) -> tuple[int, int]:
+        """TTL and minimum of the SOA record in a negative answer."""
+        return self.negative or (min(self.ttl, 5), min(self.ttl, 5))
 
 
 class Hosts(msgspec.Struct, frozen=True, gc=False):

@@ -12,9 +12,10 @@ from typing import NamedTuple
 import msgspec
 
 from minidns.config.plugins.cache import Cache
-from minidns.core import names
+from minidns.core import names, records
 from minidns.core.names import Name, is_below
 from minidns.plugins.forward.message import ANY_TTL, Message
+from minidns.plugins.sections import Sections
 
 #: TTL of a stale answer in seconds (RFC 8767, 4).
 STALE_TTL = 30
@@ -22,6 +23,8 @@ STALE_TTL = 30
 SHARE, LEAST = 2 << 10, 1 << 20
 #: Bytes that an answer takes beside its body, and for each TTL in it.
 _ANSWER, _TTL = 500, 120
+#: TTL of answers that say nothing about how long they may be kept, in seconds: as CoreDNS shows them.
+_UNKNOWN_TTL = 5
 
 
 class Key(NamedTuple):
@@ -130,23 +133,18 @@ class AnswerCache:
         return None
 
     def put(self, key: Key, message: Message, now: float) -> tuple[int, int]:
-        """Keep an answer if it may be kept; the bounds that its TTLs are shown within."""
+        """Keep an answer if it may be kept; the bounds that its TTLs are shown within: as in CoreDNS, the lowest."""
         kind, options = message.kind, self.options
-        limits = options.success if kind == "success" else options.denial
-        bounds = (limits.min_ttl, limits.ttl)
-        if kind == "other" or not any(is_below(key.name, zone) for zone in self._zones):
+        limits = options.denial if kind == "denial" else options.success
+        if not any(is_below(key.name, zone) for zone in self._zones):
             return ANY_TTL
-        if kind == "servfail":
-            ttl = options.servfail
-        elif message.ttl is None:
-            ttl = 0
-        else:
-            ttl = min(max(message.ttl, limits.min_ttl), limits.ttl)
+        unknown = kind == "other" or message.ttl is None
+        shown = limits.within(_UNKNOWN_TTL if message.ttl is None or kind == "other" else message.ttl)
+        ttl = options.servfail if kind == "servfail" else 0 if unknown else shown
         room = "success" if kind == "success" else "denial"
         if ttl > 0 and not any(is_below(key.name, zone) for zone in self._disabled[room]):
-            self._keep(room, key, _Entry(message, now, ttl, bounds), now)
-            return bounds
-        return 0, limits.ttl
+            self._keep(room, key, _Entry(message, now, ttl, (shown, shown)), now)
+        return shown, shown
 
     def _keep(self, name: str, key: Key, entry: _Entry, now: float) -> None:
         for other, room in self._rooms.items():
@@ -171,3 +169,35 @@ class AnswerCache:
         entry.last = now
         near = max(1.0, entry.ttl * options.prefetch_percent / 100)
         return entry.asked >= options.prefetch and left <= near
+
+
+class Shown:
+    """How a cache shows the TTLs of what is made in the same server block, which is never older than its answer."""
+
+    def __init__(self, options: Cache | None) -> None:
+        self._options = options
+        self._zones = tuple(map(names.from_text, options.zones)) if options else ()
+
+    def sections(self, name: Name, said: Sections) -> Sections:
+        """An answer about a name with the TTLs that are shown."""
+        parts = (said.answer, said.authority, said.additional)
+        if self._options is None or not any(parts) or not any(is_below(name, zone) for zone in self._zones):
+            return said
+        ttl = self._ttl(self._options, said)
+        answer, authority, additional = ([record._replace(ttl=ttl) for record in part] for part in parts)
+        return said._replace(answer=answer, authority=authority, additional=additional)
+
+    def ttl(self, name: Name, ttl: int) -> int:
+        """The TTL that is shown with records of one name that all have this one."""
+        bounded = self._options is not None and any(is_below(name, zone) for zone in self._zones)
+        return self._options.success.within(ttl) if self._options and bounded else ttl
+
+    @staticmethod
+    def _ttl(options: Cache, said: Sections) -> int:
+        soa = next((record.rdata for record in said.authority if record.type == records.SOA), None)
+        if said.rcode not in (records.NOERROR, records.NXDOMAIN) or (said.answer and said.rcode == records.NXDOMAIN):
+            return options.success.within(_UNKNOWN_TTL)
+        lowest = min(record.ttl for record in (*said.answer, *said.authority, *said.additional))
+        if soa is not None and not said.answer:
+            return options.denial.within(min(lowest, int.from_bytes(soa[-4:], "big")))  # RFC 2308, 5
+        return options.success.within(lowest)

@@ -11,17 +11,20 @@ from time import monotonic
 
 from minidns.config.plugins.hosts import Hosts
 from minidns.config.values import ConfigError, HostsLine, hosts_line
-from minidns.core import names
+from minidns.core import names, wire
 from minidns.core.names import Name, is_below
-from minidns.core.records import AAAA, NOERROR, NXDOMAIN, PTR, A
+from minidns.core.records import AAAA, NOERROR, PTR, SERVFAIL, A
 from minidns.core.responder import Channel, Elsewhere
 from minidns.core.wire import HEADER
+from minidns.plugins.cache import Shown
 from minidns.plugins.chain import Handle, Query
 from minidns.plugins.forward import message
 
 log = logging.getLogger(__name__)
 
 _STAR = b"\1*"
+#: The Extended DNS Error for what has no number (RFC 8914, 4.1).
+_NOT_HERE = 0
 
 
 def parse_file(text: str, file: str) -> tuple[HostsLine, ...]:
@@ -47,7 +50,8 @@ class HostsAnswer:
     """An answer from hosts: the record data (packed addresses, or wire-form names for PTR) and the TTL of each.
 
     No data with `rcode` 0 is NODATA: the name has addresses of the other family, or is asked for another
-    type.
+    type. SERVFAIL: the table does not have the name, and nobody else is to be asked: without an SOA record that
+    cannot be an NXDOMAIN.
     """
 
     rcode: int
@@ -68,7 +72,7 @@ class HostsTable:
         self._wildcards: dict[Name, dict[int, list[bytes]]] = {}
         for packed, hosts in entries:
             qtype = A if len(packed) == 4 else AAAA
-            for host in map(names.from_text, hosts):
+            for host in filter(self._is_ours, map(names.from_text, hosts)):
                 _add(self._addresses.setdefault(host, {}).setdefault(qtype, []), packed)
                 if host.startswith(_STAR):
                     self._wildcards[names.parent(host)] = self._addresses[host]
@@ -82,6 +86,9 @@ class HostsTable:
         """How many names have addresses."""
         return len(self._addresses)
 
+    def _is_ours(self, name: Name) -> bool:
+        return any(is_below(name, zone) for zone in self._zones)
+
     def passes(self, name: Name) -> bool:
         """Whether a name in lower case is certainly not for this table: one look-up tells for most names."""
         known = name in self._addresses or name in self._pointers
@@ -92,17 +99,19 @@ class HostsTable:
 
         As in CoreDNS, a PTR question without an entry always goes on.
         """
-        if not any(is_below(name, zone) for zone in self._zones):
-            return None
         ttl = self.options.ttl
+        if qtype != PTR and not self._is_ours(name):
+            return None
         if qtype == PTR and (pointers := self._pointers.get(name)):
             return HostsAnswer(NOERROR, ttl, tuple(pointers))
+        if qtype == PTR:
+            return None
         addresses = self._addresses.get(name) or self._by_wildcard(name)
         if addresses is not None:
             return HostsAnswer(NOERROR, ttl, tuple(addresses.get(qtype, ())))
-        if qtype == PTR or any(is_below(name, zone) for zone in self._fallthrough):
+        if any(is_below(name, zone) for zone in self._fallthrough):
             return None
-        return HostsAnswer(NXDOMAIN, ttl)
+        return HostsAnswer(SERVFAIL, ttl)
 
     def _by_wildcard(self, name: Name) -> dict[int, list[bytes]] | None:
         """What the closest `*.PARENT` above a name has."""
@@ -169,9 +178,10 @@ class HostsFile:
 class HostsStage:
     """The table in a server block. flags: of answers, beside AA."""
 
-    def __init__(self, options: Hosts, flags: int) -> None:
+    def __init__(self, options: Hosts, flags: int, shown: Shown) -> None:
         self._file = HostsFile(options)
         self._flags = message.AA | flags
+        self._shown = shown
 
     def wants(self, packet: bytes, end: int, _: Channel) -> bool:
         return not self._file.table.passes(packet[HEADER : end + 1].lower())
@@ -181,7 +191,12 @@ class HostsStage:
         found = self._file.table.lookup(asked.name, asked.type) if asked.class_ == 1 else None
         if found is None:
             return following(query)
-        answer = message.made(asked.type, found.ttl, found.rdata, found.rcode)
+        if found.rcode == SERVFAIL:
+            options = wire.ede(_NOT_HERE, "hosts does not have this name, and no fallthrough for it")
+            return message.reply(
+                message.FAILURE, asked, udp=query.udp, options=options, flags=self._flags & ~message.AA
+            )
+        answer = message.made(asked.type, self._shown.ttl(asked.name, found.ttl), found.rdata, found.rcode)
         return message.reply(answer, asked, udp=query.udp, flags=self._flags)
 
 

@@ -11,7 +11,9 @@ from minidns.core.responder import Exchange
 from minidns.core.wire import PLAIN_SIZE, TCP_SIZE, MalformedError, Question
 from minidns.plugins.forward import message
 
-_PLACEHOLDER = re.compile(r"\{(>?[a-z]+)\}")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+#: What stands for a placeholder that says nothing, as in CoreDNS.
+_EMPTY = "-"
 _FLAGS = {0x8000: "qr", 0x0400: "aa", 0x0200: "tc", 0x0100: "rd", 0x0080: "ra", 0x0020: "ad", 0x0010: "cd"}
 
 
@@ -34,7 +36,7 @@ class QueryLog:
         if not slow and not {"all", _class(exchange.answer)} & log.classes:
             return None
         values = _values(asked, exchange)
-        return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), log.format)
+        return _PLACEHOLDER.sub(lambda match: values.get(match[1], _EMPTY), log.format)
 
 
 def _class(answer: bytes) -> LogClass:

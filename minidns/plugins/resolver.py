@@ -24,7 +24,7 @@ from minidns.core.wire import MalformedError, Question
 from minidns.plugins import alias
 from minidns.plugins.cache import AnswerCache, Hit, Key
 from minidns.plugins.forward import message
-from minidns.plugins.forward.forwarder import ATTEMPT, TOTAL, Forwarder
+from minidns.plugins.forward.forwarder import TOTAL, Forwarder
 from minidns.plugins.forward.message import CD, FAILURE, RD, Message
 from minidns.plugins.forward.upstream import NETWORK_ERROR, UpstreamError
 from minidns.plugins.loop import LoopProbe
@@ -33,9 +33,6 @@ log = logging.getLogger(__name__)
 
 #: Extended DNS Errors of stale answers (RFC 8914, 4.4 and 4.20).
 STALE, STALE_NXDOMAIN = 3, 19
-#: How long a client waits for a fresh answer when there is a stale one (RFC 8767, 5: client response timer).
-PATIENCE = 1.8
-
 _REFUSED = Message(records.REFUSED, (0, 0, 0), b"")
 
 
@@ -63,12 +60,11 @@ class Resolver:
         *,
         clock: Callable[[], float] = monotonic,
         rng: random.Random | None = None,
-        attempt: float = ATTEMPT,
         total: float = TOTAL,
         probe: LoopProbe | None = None,
         errors: bool = False,
     ) -> None:
-        self.forwarders = tuple(Forwarder(forward, rng=rng, attempt=attempt, total=total) for forward in forwards)
+        self.forwarders = tuple(Forwarder(forward, rng=rng, total=total) for forward in forwards)
         self.cache = AnswerCache(cache) if cache else None
         self.probe = probe
         self.hits = self.misses = self.served_stale = self.refreshed = 0
@@ -150,7 +146,7 @@ class Resolver:
             return self._stale(hit) if hit else self._failure(key, NETWORK_ERROR, text)
         forwarder.waiting += 1
         try:
-            async with asyncio.timeout(PATIENCE if hit else None):
+            async with asyncio.timeout(self.cache.options.verify_patience if hit and self.cache else None):
                 fresh = await self._shared(key, forwarder, tcp=not udp)
         except (UpstreamError, TimeoutError) as error:
             return self._stale(hit) if hit else self._failure(key, getattr(error, "code", NETWORK_ERROR), str(error))

@@ -12,11 +12,13 @@ from minidns.plugins.any import AnyStage
 from minidns.plugins.asking import Ask
 from minidns.plugins.autopath import AutopathStage
 from minidns.plugins.bufsize import BufsizeStage
+from minidns.plugins.cache import Shown
 from minidns.plugins.chain import Stage
 from minidns.plugins.chaos import ChaosStage
 from minidns.plugins.dns64 import Dns64Stage
 from minidns.plugins.forward.message import RA
 from minidns.plugins.hosts import HostsStage
+from minidns.plugins.loadbalance import LoadbalanceStage
 from minidns.plugins.minimal import MinimalStage
 from minidns.plugins.nsid import NsidStage
 from minidns.plugins.rewrite.rules import RewriteStage
@@ -29,6 +31,7 @@ def stages(block: ServerBlock, ask: Ask, zones: Sequence[Zone] = ()) -> list[Sta
     ask: for plugins that have questions themselves. zones: the block's own.
     """
     recursion = RA if block.forwards else 0
+    shown = Shown(block.cache)
     found: dict[str, Stage] = {}
     if block.nsid is not None:
         found["nsid"] = NsidStage(block.nsid)
@@ -44,12 +47,14 @@ def stages(block: ServerBlock, ask: Ask, zones: Sequence[Zone] = ()) -> list[Sta
         found["any"] = AnyStage()
     if block.chaos:
         found["chaos"] = ChaosStage(block.chaos)
+    if block.prefer:
+        found["loadbalance"] = LoadbalanceStage(block.prefer)
     if block.autopath:
         found["autopath"] = AutopathStage(block.autopath, zones, forwards=bool(block.forwards))
     if block.minimal:
         found["minimal"] = MinimalStage()
     if block.templates:
-        found["template"] = TemplateStage(block.templates, recursion, ask)
+        found["template"] = TemplateStage(block.templates, recursion, ask, shown)
     if block.hosts:
-        found["hosts"] = HostsStage(block.hosts, recursion)
+        found["hosts"] = HostsStage(block.hosts, recursion, shown)
     return [found[name] for name in sorted(found, key=ORDER.__getitem__)]

@@ -25,6 +25,7 @@ from minidns.core.responder import Channel, Elsewhere
 from minidns.core.wire import Question
 from minidns.plugins import sections
 from minidns.plugins.asking import Ask, lookup
+from minidns.plugins.cache import Shown
 from minidns.plugins.chain import Handle, Query
 from minidns.plugins.forward.message import AA
 from minidns.plugins.forward.reading import Record
@@ -61,8 +62,9 @@ class _Ready(NamedTuple):
 class TemplateStage:
     """The `template`s of a server block, in their order."""
 
-    def __init__(self, templates: Sequence[Template], flags: int, ask: Ask) -> None:
+    def __init__(self, templates: Sequence[Template], flags: int, ask: Ask, shown: Shown) -> None:
         self._ask = ask
+        self._shown = shown
         self._templates = tuple(map(_ready, templates))
         self._flags = AA | flags
 
@@ -105,7 +107,10 @@ class TemplateStage:
         said = Sections(options.rcode, answer, authority, additional, self._flags, ede)
         if query.asked.type in _ADDRESSES and any(record.type == records.CNAME for record in answer):
             return self._followed(said, query)
-        return sections.write(said, query.asked, udp=query.udp)
+        return self._written(said, query)
+
+    def _written(self, said: Sections, query: Query) -> bytes:
+        return sections.write(self._shown.sections(query.asked.name, said), query.asked, udp=query.udp)
 
     async def _followed(self, said: Sections, query: Query) -> bytes:
         """The answer with the addresses that its aliases lead to."""
@@ -115,7 +120,7 @@ class TemplateStage:
             if record.type == records.CNAME:
                 found = await lookup(self._ask, query, record.rdata, query.asked.type)
                 answer += found.answer if found else ()
-        return sections.write(said._replace(answer=answer), query.asked, udp=query.udp)
+        return self._written(said._replace(answer=answer), query)
 
 
 def _ready(options: Template) -> _Ready:

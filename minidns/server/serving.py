@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from minidns.config.values import Listen
 from minidns.core import records
@@ -32,6 +32,7 @@ class Serving:
         self.site = site
         self._opened = opened or {}
         self._listening: dict[Listen, Listening] = {}
+        self._wanted: tuple[Listen, ...] = ()
         self._tcp = TcpServer()
         self._channels: list[tuple[str, Channel]] = []
         self._traffic: list[tuple[str, dict[str, Traffic]]] = []
@@ -43,7 +44,9 @@ class Serving:
         self._share_descriptors(self.site)
         logging.getLogger("minidns").addHandler(self._panics)
         try:
-            for listen, front in self.site.by_address().items():
+            fronts = self.site.by_address()
+            self._wanted = tuple(fronts)
+            for listen, front in fronts.items():
                 self._listening[listen] = self._listen(listen, front)
         except OSError:
             await self.stop()
@@ -55,6 +58,7 @@ class Serving:
         Raises OSError when an address that is new cannot be bound; then everything is as it was.
         """
         fronts = site.by_address()
+        self._wanted = tuple(fronts)
         added: dict[Listen, Listening] = {}
         try:
             for listen in fronts.keys() - self._listening.keys():
@@ -151,7 +155,7 @@ class Serving:
         self._tcp.places.limits = descriptors.share(Limits(), [one for each in resolvers for one in each.forwarders])
 
     def _listen(self, listen: Listen, front: Front) -> Listening:
-        listening = self._opened.get(listen) or Listening(listen)
+        listening = self._opened.get(listen) or Listening(listen, shared=_overlaps(listen, self._wanted))
         if listen not in self._opened:
             listening.open()
         server = f"dns://{listen}"
@@ -181,3 +185,12 @@ def _count_upstreams(report: Report, forwarder: Forwarder) -> None:
         for rcode, timing in forwarder.timings[server].items():
             place = to, records.RCODES.get(rcode, f"RCODE{rcode}")
             report.upstreams.setdefault(place, Timing()).add(timing)
+
+
+def _overlaps(listen: Listen, wanted: Iterable[Listen]) -> bool:
+    """Whether another address to listen on is part of this one, or the other way round.
+
+    The kernel gives a packet to the socket that is bound more closely.
+    """
+    others = {other.host for other in wanted if other.port == listen.port and other != listen}
+    return bool(listen.port) and ("" in others or bool(others and listen.host == ""))

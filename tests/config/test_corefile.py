@@ -67,6 +67,7 @@ KUBEADM = Config(
             ),
             errors=True,
             loop=True,
+            prefer=(),
         ),
     ),
     source=Cluster(),
@@ -252,11 +253,11 @@ def test_kubernetes_source(options: str, fields: dict[str, Any]) -> None:
         ),
         ("forward . 192.0.2.53 {\n failover SERVFAIL REFUSED\n}", {"failover": (2, 5)}),
         ("forward . 192.0.2.53 {\n tls\n}", {}),
-        ("forward . 192.0.2.53 {\n tls ca\n}", {"ca_cert": Path("ca")}),
-        ("forward . 192.0.2.53 {\n tls c k\n}", {"client_cert": Path("c"), "client_key": Path("k")}),
+        ("forward . 192.0.2.53 {\n failover servfail\n next NxDomain\n}", {"failover": (2,), "next": (3,)}),
+        ("forward . 192.0.2.53 {\n health_check 0\n read_timeout 1s\n}", {"read_timeout": 1.0}),
         (
-            "forward . 192.0.2.53 {\n tls c k ca\n}",
-            {"client_cert": Path("c"), "client_key": Path("k"), "ca_cert": Path("ca")},
+            "forward . 192.0.2.53 {\n max_idle_conns 3\n max_connect_attempts 4\n source_address 192.0.2.9\n}",
+            {"max_idle_conns": 3, "max_connect_attempts": 4, "source_address": "192.0.2.9"},
         ),
     ],
 )  # fmt: skip
@@ -322,7 +323,7 @@ def test_hosts_with_a_file_and_lines() -> None:
             Rewrite(match="suffix", pattern=".a.example.", replacement=".b.example.", answer_auto=True),
         ),
         ("rewrite name prefix WWW. web.", Rewrite(match="prefix", pattern="www.", replacement="web.")),
-        ("rewrite name substring x y", Rewrite(match="substring", pattern="x", replacement="y")),
+        ("rewrite name substring x y", Rewrite(match="substring", pattern="x.", replacement="y.")),
         (
             "rewrite stop {\n name regex (.*)\\.a {1}.b\n answer name (.*)\\.b {1}.a\n answer value x y\n}",
             Rewrite(
@@ -359,7 +360,7 @@ def test_rewrite(text: str, expected: Rewrite) -> None:
             "log . {combined} {\n class denial error\n class success\n}",
             Log(format=COMBINED_LOG, classes=frozenset({"denial", "error", "success"})),
         ),
-        ('log "x {common}" {\n minDuration 1s\n}', Log(format="x " + COMMON_LOG, min_duration=1.0)),
+        ("log . {common} {\n minDuration 1s\n}", Log(format=COMMON_LOG, min_duration=1.0)),
     ],
 )
 def test_log(text: str, expected: Log) -> None:
@@ -367,7 +368,7 @@ def test_log(text: str, expected: Log) -> None:
 
 
 def test_ports_of_the_process() -> None:
-    text = "{ health 127.0.0.1:1 { lameduck 1s }\n ready :2\n prometheus localhost:3\n reload 10s 9s\n}"
+    text = "{\n health 127.0.0.1:1 {\n lameduck 1s\n }\n ready :2\n prometheus localhost:3\n reload 10s 9s\n}"
     config = parse(f". {text} a.example {text}")
     assert config.health == (Health(listen=Listen("127.0.0.1", 1), lameduck=1),)
     assert (config.ready, config.metrics) == ((Listen("", 2),), (Listen("localhost", 3),))
@@ -383,8 +384,35 @@ def test_ports_of_the_process() -> None:
     [
         ("", 1, "nothing to serve"),
         (".:53 {\n errors\n", 1, "this { is never closed"),
-        (".:53 {\n errors\n}\n}", 4, "expected zones and then {"),
-        ("kubernetes cluster.local\nforward . 192.0.2.1", 2, "expected zones and then {, as in `.:53 {`"),
+        (".:53 {\n errors\n}\n}", 4, "a } that closes nothing: a server block is written as `.:53 {`"),
+        (".:53\nerrors\n}", 3, "a } that closes nothing"),
+        (". { errors }", 1, "a } has a line of its own"),
+        (". {\n cache {\n  success 9 }\n}", 3, "a } has a line of its own"),
+        (". {\n cache {\n } errors\n}", 3, "'errors' follows a } on its line"),
+        (". {\n cache\n {\n }\n}", 3, "a { is at the end of the line that it belongs to, behind cache"),
+        (". {\n cache {\n  keepttl\n forward . 192.0.2.1\n}", 4, "the block of cache, from line 2 on, is never closed"),
+        (". {\n cache {\n  forward . 192.0.2.1\n }\n}", 3, "forward is a plugin, and no option of cache"),
+        ("a, {\n}", 1, "a comma that no zone follows"),
+        (":5301 {\n}", 1, "':5301' names no zone: write .:5301"),
+        ("a a {\n}", 1, "zone a. on :53 is served already, since Corefile:1"),
+        ("a {\n}\na {\n bind ::1\n}", 3, "zone a. on :53 is served already, since Corefile:1"),
+        ("a {\n bind ::1\n}\na {\n}", 4, "zone a. on [::1]:53 is served already, since Corefile:1"),
+        (". {\n bind {$UNSET}\n}", 2, "the variable UNSET is not set"),
+        ("{$UNSET} {\n}", 1, "the variable UNSET is not set"),
+        (". {\n health 8080\n}", 2, "'8080' is no address and port: write health :8080"),
+        (". {\n ready 127.0.0.1\n}", 2, "write ready :8181"),
+        (". {\n cache -1\n}", 2, "a cache TTL must be a whole number from 1"),
+        (". {\n cache {\n  serve_stale 1h verified\n }\n}", 3, "unknown refresh mode 'verified'"),
+        (". {\n kubernetes a {\n  labels a=b=c,=\n }\n}", 3, "'a=b=c,=' is no term such as a=b"),
+        (". {\n hosts {\n  fallthrough\n  192.0.2.1 a\n }\n}", 4, "an entry stands in front of fallthrough"),
+        (". {\n loadbalance weighted f\n}", 2, "loadbalance weighted is not here"),
+        (". {\n loadbalance {\n  prefer x\n }\n}", 3, "'x' is not a network"),
+        (". {\n forward . 192.0.2.1 {\n  source_address x\n }\n}", 3, "'x' is not an IP address"),
+        (". {\n forward . 192.0.2.1 {\n  read_timeout 0s\n }\n}", 3, "above 0s"),
+        (". {\n forward . 192.0.2.1 {\n  tls no-such-ca\n }\n}", 2, "forward: tls with no-such-ca: "),
+        (". {\n rewrite name a b answer auto\n}", 2, "unknown match of rewrite 'a'"),
+        (". {\n rewrite name regex a b answer auto answer name c d\n}", 2, "both change the names"),
+        (". {\n rewrite edns0 nsid set\n}", 2, "rewrite edns0 is not here: upstreams are asked"),
         ("{\n}", 1, "begins with the zones"),
         (". {\n {\n }\n}", 2, "a { without the name"),
         ('. {\n log "never\n}', 2, "this quote is never closed"),
@@ -414,20 +442,19 @@ def test_ports_of_the_process() -> None:
         (". {\n forward . tls://a.example\n}", 2, "'a.example' is not an IP address"),
         (". {\n forward . 192.0.2.1 {\n  policy fastest\n }\n}", 3, "unknown policy 'fastest'; known: random"),
         (". {\n forward . 192.0.2.1 {\n  health_check 1s domain\n }\n}", 3, "domain needs a name"),
-        (". {\n forward . 192.0.2.1 {\n  failover NOERROR\n }\n}", 3, "unknown response code 'NOERROR'"),
+        (". {\n forward . 192.0.2.1 {\n  failover NOERROR\n }\n}", 3, "failover NOERROR"),
         (". {\n cache 0\n}", 2, "a cache TTL must be"),
         (". {\n cache {\n  prefetch 1 1m 5\n }\n}", 3, "a percentage ends with %"),
         (". {\n cache {\n  servfail 10m\n }\n}", 2, "servfail must be"),
-        (". {\n hosts {\n  10.0.0.1\n }\n}", 3, "10.0.0.1 has no name"),
+        (". {\n hosts {\n  10.0.0.1 fallthru\n  fallthru\n }\n}", 4, "did you mean 'fallthrough'?"),
         (". {\n hosts {\n  fallthru\n }\n}", 3, "did you mean 'fallthrough'?"),
-        (". {\n rewrite class CH IN\n}", 2, "unknown field of rewrite 'class'"),
+        (". {\n rewrite class CH IN\n}", 2, "rewrite class is not here: no class but IN"),
         (". {\n rewrite\n}", 2, "write: rewrite"),
         (". {\n rewrite name a\n}", 2, "write: rewrite name exact FROM TO"),
         (". {\n rewrite name regex ( b\n}", 2, "not a regular expression"),
         (". {\n rewrite name exact a b anwser auto\n}", 2, "did you mean 'answer'?"),
         (". {\n rewrite name exact a b answer name c\n}", 2, "write: answer name FROM TO"),
         (". {\n log {\n  class some\n }\n}", 3, "unknown class of answers"),
-        (". {\n loop\n}", 1, "loop looks for a loop"),
         (". {\n bind nosuch0\n}", 2, "'nosuch0' is neither an IP address nor an interface; interfaces: "),
         (". {\n bind ::1 ::1\n}", 2, "bind names ::1 twice"),
         (". {\n bind lo {\n  except lo\n }\n}", 2, "no address is left"),
@@ -488,8 +515,8 @@ def test_description_says_what_was_understood(root: Path) -> None:
         "  kubernetes cluster.local. in-addr.arpa. ip6.arpa.: ttl 30, pods insecure,"
         " fallthrough in-addr.arpa. ip6.arpa.",
         "  forward every other name to 192.0.2.53:53, at most 1000 at once",
-        "  cache up to 30s, negative 30s",
-        "  errors, loop",
+        "  cache up to 30s, negative 30s, no answers below cluster.local., no negative answers below cluster.local.",
+        "  errors, loop, loadbalance",
         "objects from the cluster it runs in, or the usual kubeconfig",
         "health :8080 (lameduck 5s), ready :8181, metrics :9153",
         "read again when it changes, a look every 30s",

@@ -133,7 +133,6 @@ BLOCK = ServerBlock()
         (lambda: Config(servers=(BLOCK,), workers=-1), "workers must be"),
         (lambda: Config(servers=(ServerBlock(kubernetes=Kubernetes()),)), "kubernetes needs a source"),
         (lambda: ServerBlock(zones=()), "needs a zone and an address"),
-        (lambda: ServerBlock(loop=True), "needs a forward"),
         (lambda: Kubernetes(ttl=3601), "ttl must be from 0 to 3600"),
         (lambda: Kubernetes(zones=("in-addr.arpa.",)), "not a reverse zone"),
         (lambda: Cluster(namespaces=("a",), namespace_labels="b=c"), "cannot both be set"),

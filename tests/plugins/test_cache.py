@@ -76,12 +76,13 @@ def test_how_long_an_answer_is_kept(message: Message, options: Any, kept: int) -
     assert age(store, kept) is None
 
 
-def test_bounds_of_ttls_come_with_the_answer() -> None:
+@pytest.mark.parametrize(("ttl", "shown"), [(300, 30), (20, 20), (1, 7)])
+def test_all_records_have_the_lowest_ttl_within_the_bounds(ttl: int, shown: int) -> None:
     store = cache(success=CacheClass(ttl=30, min_ttl=7))
-    assert store.put(key(), positive(), now=0) == (7, 30)
+    assert store.put(key(), positive(ttl), now=0) == (shown, shown)
     hit = store.get(key(), 1)
     assert hit is not None
-    assert hit.bounds == (7, 30)
+    assert hit.bounds == (shown, shown)
 
 
 def test_questions_with_other_flags_or_types_have_other_answers() -> None:

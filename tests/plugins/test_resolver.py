@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -45,7 +46,7 @@ class Clock:
 def resolver(*ports: int, cache: Cache | None = None, clock: Clock | None = None, **options: Any) -> Resolver:
     upstreams = tuple(Upstream(host="127.0.0.1", port=port) for port in ports)
     forward = Forward(upstreams=upstreams, **{"policy": Policy.SEQUENTIAL, "max_fails": 0, **options})
-    return Resolver((forward,), cache, clock=clock or Clock(), attempt=5.0, total=10.0)
+    return Resolver((replace(forward, read_timeout=5.0),), cache, clock=clock or Clock(), total=10.0)
 
 
 def query(name: str = "a.example.test.", type_: str = "A", **options: Any) -> bytes:
@@ -285,7 +286,7 @@ async def test_failures_are_logged_when_told_to(caplog: pytest.LogCaptureFixture
 async def test_silent_upstream_is_servfail_with_the_reason() -> None:
     async with scripted(lambda _packet, _: [], tcp=False) as upstream:
         forward = Forward(upstreams=(Upstream(host="127.0.0.1", port=upstream.port),), max_fails=0)
-        asked = Resolver((forward,), attempt=0.05, total=1)
+        asked = Resolver((replace(forward, read_timeout=0.05),), total=1)
         assert edes(await ask(asked, query(use_edns=0))) == [(22, f"127.0.0.1:{upstream.port}: no answer in 0.05s")]
 
 
@@ -331,7 +332,7 @@ async def stale_after_a_failure(upstream: Scripted, switch: Switch, **options: A
     clock = Clock()
     cache = Cache(serve_stale=3600, success=CacheClass(min_ttl=0), servfail=0, **options)
     forward = Forward(upstreams=(Upstream(host="127.0.0.1", port=upstream.port),), max_fails=0)
-    asked = Resolver((forward,), cache, clock=clock, attempt=0.05, total=0.2)
+    asked = Resolver((replace(forward, read_timeout=0.05),), cache, clock=clock, total=0.2)
     await ask(asked, query())
     clock.now += 11
     switch.on = False

@@ -7,6 +7,6 @@ Config to a few lines).
 
 from minidns.config.corefile.describe import describe
 from minidns.config.corefile.lexer import CorefileError
-from minidns.config.corefile.reader import parse, read
+from minidns.config.corefile.reader import Checked, check, parse, read
 
-__all__ = ["CorefileError", "describe", "parse", "read"]
+__all__ = ["Checked", "CorefileError", "check", "describe", "parse", "read"]

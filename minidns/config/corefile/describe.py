@@ -6,12 +6,24 @@ from collections.abc import Iterator
 
 from minidns.config.plugins.rewrite import AnyRewrite, Rewrite, RewriteRcode, RewriteTtl, RewriteType
 from minidns.config.plugins.template import Template
-from minidns.config.settings import Cache, Cluster, Config, Forward, Hosts, Kubernetes, Manifests, ServerBlock, Tsig
+from minidns.config.settings import (
+    Cache,
+    Cluster,
+    Config,
+    Forward,
+    Hosts,
+    Kubernetes,
+    Manifests,
+    ServerBlock,
+    Tsig,
+)
 from minidns.config.values import ZoneName
 from minidns.core import records
 from minidns.core.records import RCODES, type_text
 
 _ANY = 255
+#: What is not worth a word.
+_CACHE = Cache()
 
 
 def describe(config: Config) -> str:
@@ -47,10 +59,11 @@ def _server(server: ServerBlock) -> Iterator[str]:
     if server.tsig:
         yield f"  tsig {_tsig(server.tsig)}"
     if server.cache:
-        yield f"  cache {_cache(server.cache)}"
+        yield f"  cache {_cache(server.cache, server.zones)}"
     if server.whoami:
         yield "  whoami for what nobody else answers"
-    on = [name for name, is_on in (("errors", server.errors), ("loop", server.loop)) if is_on]
+    switches = (("errors", server.errors), ("loop", server.loop), ("loadbalance", server.prefer == ()))
+    on = [name for name, is_on in switches if is_on]
     on += [f"log {' '.join(sorted(log.classes))}" for log in server.logs]
     if on:
         yield "  " + ", ".join(on)
@@ -81,6 +94,8 @@ def _made_up(server: ServerBlock) -> Iterator[str]:
         yield "  any: a word about RFC 8482 for questions for ANY"
     if server.chaos:
         yield f"  chaos version {server.chaos.version}, authors {', '.join(server.chaos.authors)}"
+    if server.prefer:
+        yield f"  loadbalance: first the addresses of {', then '.join(map(str, server.prefer))}"
     if autopath := server.autopath:
         of = "of the pod that asks" if autopath.kubernetes else " ".join(autopath.search) or "of nobody"
         yield f"  autopath: the search list {of}, for {' '.join(autopath.zones)}"
@@ -161,11 +176,48 @@ def _forward(options: Forward) -> str:
         facts.append(f"at most {options.max_concurrent} at once")
     if options.except_zones:
         facts.append(f"except {' '.join(options.except_zones)}")
+    facts += [text for text, is_on in _switches(options) if is_on]
     return ", ".join(facts)
 
 
-def _cache(options: Cache) -> str:
+def _switches(options: Forward) -> Iterator[tuple[str, object]]:
+    """What is said of a forward that has it, and whether it has."""
+    yield "over TCP", options.force_tcp
+    yield "UDP first", options.prefer_udp
+    yield f"the next one at {_rcodes(options.next)}", options.next
+    yield f"another upstream at {_rcodes(options.failover)}", options.failover
+    yield "fails fast", options.fail_fast
+    yield f"an attempt takes {_seconds(options.read_timeout)} at most", options.read_timeout != 2
+    yield f"{options.max_connect_attempts} attempts at most", options.max_connect_attempts
+    yield f"from {options.source_address}", options.source_address
+    yield f"unhealthy after {options.max_fails} failed checks", options.max_fails != 2
+    yield f"checks every {_seconds(options.health_interval)}", options.health_interval != 0.5
+
+
+def _rcodes(numbers: tuple[int, ...]) -> str:
+    return " ".join(map(_rcode, numbers))
+
+
+def _below(zones: tuple[ZoneName, ...]) -> str:
+    return "at all" if zones == (".",) else f"below {' '.join(zones)}"
+
+
+def _cache(options: Cache, zones: tuple[ZoneName, ...]) -> str:
     facts = [f"up to {options.success.ttl}s, negative {options.denial.ttl}s"]
+    if options.zones != zones:
+        facts.insert(0, f"below {' '.join(options.zones)}")
+    for name, limits in (("answers", options.success), ("negative answers", options.denial)):
+        if limits.min_ttl != _CACHE.success.min_ttl:
+            facts.append(f"{name} at least {limits.min_ttl}s")
+        if limits.capacity != _CACHE.success.capacity:
+            facts.append(f"{limits.capacity} {name}")
+    for name, disabled in (("answers", options.disable_success), ("negative answers", options.disable_denial)):
+        if disabled:
+            facts.append(f"no {name} {_below(disabled)}")
+    if options.servfail != _CACHE.servfail:
+        facts.append(f"failures {_seconds(options.servfail)}")
+    if options.keep_ttl:
+        facts.append("TTLs are not counted down")
     if options.serve_stale:
         facts.append(f"stale for {_seconds(options.serve_stale)} when no upstream answers")
     if options.prefetch:

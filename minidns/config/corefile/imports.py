@@ -26,10 +26,14 @@ class Expander:
     """Puts imported tokens in place.
 
     `root` is where absolute paths start: "/" but for tests and for checking another machine's files.
+    files: what is imported instead of files of this machine, by path. warnings: "FILE:LINE: TEXT" of what is hardly
+    meant.
     """
 
     env: Mapping[str, str]
     root: Path = Path("/")
+    files: Mapping[str, str] | None = None
+    warnings: list[str] = field(default_factory=list)
     _snippets: dict[str, list[Token]] = field(default_factory=dict)
     _count: int = 0
     _depth: int = 0
@@ -50,8 +54,7 @@ class Expander:
                 if self._count > MAX_TOKENS:
                     raise word.error(f"the imports grow this configuration beyond {MAX_TOKENS} words")
                 self._depth += word.is_brace("{") - word.is_brace("}")
-                text = self._substitute(word.text)
-                yield replace(word, text=text, quoted=word.quoted or text != word.text)
+                yield self._substituted(word)
                 position += 1
 
     def path(self, text: str, beside: str = "") -> Path:
@@ -59,8 +62,27 @@ class Expander:
         path = Path(text)
         return self.root.joinpath(*path.parts[1:]) if path.is_absolute() else Path(beside).parent / path
 
+    def warn(self, at: Token, text: str) -> None:
+        """Say what is hardly meant."""
+        self.warnings.append(f"{at.file}:{at.line}: {text}")
+
+    def _substituted(self, word: Token) -> Token:
+        if "{" not in word.text:
+            return word
+        whole = _VARIABLE.fullmatch(word.text)
+        if whole and not self._value(whole):
+            return replace(word, text="", quoted=True, unset=_name(whole))
+        for match in _VARIABLE.finditer(word.text):
+            if not self._value(match):
+                self.warn(word, f"the variable {_name(match)} is not set: nothing stands in its place in {word.text}")
+        text = self._substitute(word.text)
+        return replace(word, text=text, quoted=word.quoted or text != word.text)
+
     def _substitute(self, text: str) -> str:
-        return _VARIABLE.sub(lambda match: self.env.get(match[1] or match[2], ""), text)
+        return _VARIABLE.sub(self._value, text)
+
+    def _value(self, match: re.Match[str]) -> str:
+        return self.env.get(_name(match), "")
 
     def _define(self, words: list[Token], start: int) -> int:
         """Remember a snippet; the position after its closing brace."""
@@ -90,26 +112,35 @@ class Expander:
 
     def _matches(self, word: Token, name: str) -> list[Path]:
         if not name:
-            raise word.error("import needs a file: its argument is empty")
+            raise word.error("import needs a file: its argument is empty, or a variable that is not set")
         path = self.path(name, word.file)
         if not set("*?[") & set(name):
             return [path]
         if name.count("*") > 1 or set("*?[") & set(str(path.parent)):
             raise word.error(f"import {name}: one * in the last part of the path is the most there can be")
         try:
-            found = sorted(path.parent.glob(path.name))
+            found = sorted(path.parent.glob(path.name) if self.files is None else self._given(path))
         except (OSError, ValueError) as error:
             raise word.error(f"import {name}: {error}") from None
         if not found:
             log.info("%s:%s: import %s matches no file", word.file, word.line, name)
         return found
 
+    def _given(self, pattern: Path) -> Iterator[Path]:
+        return (Path(name) for name in self.files or () if Path(name).match(str(pattern)))
+
     def _text(self, word: Token, path: Path) -> str:
         try:
-            return path.read_text(encoding="utf-8")
+            if self.files is not None and str(path) not in self.files:
+                raise FileNotFoundError("it is not among the files that were given")
+            return self.files[str(path)] if self.files is not None else path.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             known = ", ".join(f"({snippet})" for snippet in self._snippets) or "none"
             raise word.error(f"cannot import {path}: {error}; snippets defined above: {known}") from None
+
+
+def _name(match: re.Match[str]) -> str:
+    return match[1] or match[2]
 
 
 def _snippet_name(word: Token) -> str:

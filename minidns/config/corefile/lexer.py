@@ -8,6 +8,7 @@ knows one escape: `\\"`.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from minidns.config.values import ConfigError
@@ -25,22 +26,43 @@ _WORD = re.compile(
 
 
 class CorefileError(ConfigError):
-    """A Corefile that cannot be used; the text begins with "FILE:LINE: "."""
+    """A Corefile that cannot be used; the text begins with "FILE:LINE: ".
+
+    others: what else is wrong with it.
+    """
 
     def __init__(self, file: str, line: int, message: str) -> None:
         super().__init__(f"{file}:{line}: {message}")
         self.file, self.line, self.message = file, line, message
+        self.others: tuple[CorefileError, ...] = ()
+
+    @property
+    def all(self) -> tuple[CorefileError, ...]:
+        """Itself and the others, in the order they were found in, each once."""
+        found = [self, *(error for other in self.others for error in other.all)]
+        return tuple({str(error): error for error in found}.values())
+
+    @classmethod
+    def of(cls, errors: Sequence[CorefileError]) -> CorefileError:
+        """One for all of them."""
+        first, *rest = errors
+        first.others += tuple(rest)
+        return first
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word, where it stands, and whether it is the first of its line. A quoted word is never a brace."""
+    """A word, where it stands, and whether it is the first of its line. A quoted word is never a brace.
+
+    unset: the environment variable that it was, and that is not set; "" for any other word.
+    """
 
     text: str
     file: str
     line: int
     first: bool
     quoted: bool = False
+    unset: str = ""
 
     def is_brace(self, brace: str) -> bool:
         return self.text == brace and not self.quoted

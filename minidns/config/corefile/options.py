@@ -14,6 +14,7 @@ import dns.rdatatype
 from minidns.config.corefile.imports import Expander
 from minidns.config.corefile.lexer import CorefileError, Token
 from minidns.config.corefile.tree import Line
+from minidns.config.plugins.coredns import BY_NAME
 from minidns.config.values import ConfigError, ZoneName, zone_names
 
 #: Field names and values for one of the configuration's types.
@@ -29,10 +30,14 @@ RCODES = {
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a plugin may look at besides its own line: the block's zones, and files."""
+    """What a plugin may look at besides its own line: the block's zones, and files; and where it says what is hardly
+    meant."""
 
     zones: tuple[ZoneName, ...]
     expander: Expander
+
+    def warn(self, line: Line, text: str) -> None:
+        self.expander.warn(line.head, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +64,33 @@ class Options:
     def read(self, line: Line, other: Callable[[Line], Fields | None] = lambda _: None) -> Fields:
         """The fields that the block of a plugin sets; `other` may take lines that are not options."""
         fields: Fields = {}
+        errors: list[CorefileError] = []
         for item in line.block or ():
-            with located(item.head):
-                option = self.known.get(item.name)
-                if option is None:
-                    read = other(item)
-                    if read is None:
-                        raise unknown(item.name, self.known, f"option of {self.plugin}")
-                else:
-                    no_block(item)
-                    arguments(item, f"{item.name} {option.usage}", option.low, option.high)
-                    read = option.read(item.values)
+            try:
+                with located(item.head):
+                    read = self._read(item, other)
+            except CorefileError as error:
+                errors.append(error)
+                continue
             for name, value in read.items():
                 old = fields.get(name)
                 fields[name] = old + value if isinstance(old, tuple) else value
+        if errors:
+            raise CorefileError.of(errors)
         return fields
+
+    def _read(self, item: Line, other: Callable[[Line], Fields | None]) -> Fields:
+        option = self.known.get(item.name)
+        if option is not None:
+            no_block(item)
+            arguments(item, f"{item.name} {option.usage}", option.low, option.high)
+            return option.read(item.values)
+        read = other(item)
+        if read is None and item.name in BY_NAME:
+            raise ConfigError(f"{item.name} is a plugin, and no option of {self.plugin}: is a }} missing above?")
+        if read is None:
+            raise unknown(item.name, self.known, f"option of {self.plugin}")
+        return read
 
 
 def arguments(line: Line, usage: str, low: int, high: int) -> list[str]:

@@ -61,7 +61,7 @@ READINGS: dict[str, Reading] = {
     "health": Reading(process.health, "health", process="each"),
     "hosts": Reading(hosts.hosts, "hosts"),
     "kubernetes": Reading(kubernetes.kubernetes, "kubernetes"),
-    "loadbalance": Reading(process.loadbalance),
+    "loadbalance": Reading(process.loadbalance, "prefer"),
     "log": Reading(log.log, "logs", several=True),
     "loop": Reading(small.switch, "loop"),
     "prometheus": Reading(process.prometheus, "metrics", process="each"),

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from minidns.config.values import ConfigError, ZoneName
 
+#: The highest TTL that there is (RFC 2181, 8).
+_LONGEST = 2**31 - 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheClass:
@@ -18,8 +21,12 @@ class CacheClass:
     def __post_init__(self) -> None:
         if not 0 < self.capacity <= 10_000_000:
             raise ConfigError(f"a cache capacity must be from 1 to 10000000, not {self.capacity}")
-        if not 0 < self.ttl <= 86400 or not 0 <= self.min_ttl <= 86400:
-            raise ConfigError("cache TTLs must be from 1 (the lowest TTL from 0) to 86400 seconds")
+        if not 0 < self.ttl <= _LONGEST or not 0 <= self.min_ttl <= _LONGEST:
+            raise ConfigError(f"cache TTLs must be from 1 (the lowest TTL from 0) to {_LONGEST} seconds")
+
+    def within(self, ttl: int) -> int:
+        """A TTL brought within the bounds."""
+        return min(max(ttl, self.min_ttl), self.ttl)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +38,8 @@ class Cache:
     `prefetch`: a name asked so often, without a gap of `prefetch_gap` seconds, is fetched again when
     `prefetch_percent` of its TTL is left; 0 is never.
     `serve_stale`: seconds after expiry that an answer may still be given (RFC 8767), 0 for never;
-    `verify_stale`: only after an upstream was asked in vain, else at once while it is being asked.
+    `verify_stale`: only after an upstream was asked in vain for `verify_patience` seconds (RFC 8767, 5: client response
+    timer), else at once while it is being asked.
     """
 
     zones: tuple[ZoneName, ...] = (".",)
@@ -46,6 +54,11 @@ class Cache:
     prefetch_percent: int = 10
     serve_stale: float = 0.0
     verify_stale: bool = False
+    verify_patience: float = 1.8
+
+    def holds(self, name: ZoneName) -> bool:
+        """Whether a name is below its zones."""
+        return any(f".{name}".endswith(f".{zone}") or zone == "." for zone in self.zones)
 
     def __post_init__(self) -> None:
         if not 0 <= self.servfail <= 300:

@@ -21,13 +21,19 @@ class Here(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """text: how it is different, why it has no effect, or why it is not here and what to do instead."""
+    """text: how it is different, why it has no effect, or why it is not here and what to do instead.
+
+    numbers: the differences of docs/coredns.md that its answers show.
+    """
 
     name: str
     here: Here
     text: str = ""
+    numbers: tuple[int, ...] = ()
 
 
+#: Where the differences are listed and numbered.
+DOCUMENT = "docs/coredns.md"
 _SAME, _DIFFERENT, _NO_EFFECT, _NOT_HERE = Here
 _CLOUD = "no cloud's zones: `forward` the zone to the provider's resolver"
 _ENCRYPTED = "clients are served over UDP and TCP: put a proxy that ends the encryption in front"
@@ -47,8 +53,8 @@ PLUGINS = (
     Plugin("timeouts", _NO_EFFECT, "minidns has its own limits for idle TCP clients"),
     Plugin("multisocket", _NO_EFFECT, "`--workers N` is what uses several cores"),
     Plugin("reload", _DIFFERENT, "also notices imported files and resolv.conf"),
-    Plugin("nsid", _DIFFERENT, "DO is set in an answer when it was in the question, and not otherwise"),
-    Plugin("bufsize", _DIFFERENT, "for answers: a UDP answer is 1232 bytes long at most in any case"),
+    Plugin("nsid", _DIFFERENT, "DO is set in an answer when it was in the question, and not otherwise", (14,)),
+    Plugin("bufsize", _DIFFERENT, "for answers: a UDP answer is 1232 bytes long at most in any case", (14, 15)),
     Plugin("bind", _DIFFERENT, "of an interface all addresses but link-local ones"),
     Plugin("debug", _NO_EFFECT, "`--log debug` is what logs more"),
     Plugin("trace", _NO_EFFECT, "no traces are sent anywhere"),
@@ -60,22 +66,28 @@ PLUGINS = (
     Plugin("log", _SAME),
     Plugin("dnstap", _NOT_HERE, "`log` writes a line per query"),
     Plugin("local", _NOT_HERE, "write `template` or `hosts` for localhost"),
-    Plugin("dns64", _DIFFERENT, "an upstream's failure is passed on: no empty answer is made of it"),
-    Plugin("rewrite", _DIFFERENT, "`name`, `type`, `ttl`, `rcode`; not `class`, `edns0`, `cname`"),
+    Plugin("dns64", _DIFFERENT, "an upstream's failure is passed on: no empty answer is made of it", (17,)),
+    Plugin("rewrite", _DIFFERENT, "`name`, `type`, `ttl`, `rcode`; not `class`, `edns0`, `cname`", (16, 22)),
     Plugin("acl", _SAME),
     Plugin("any", _SAME),
     Plugin(
         "chaos",
         _DIFFERENT,
         "minidns's version and authors unless they are given; other names of class CH are refused",
+        (19,),
     ),
     Plugin(
         "loadbalance",
         _DIFFERENT,
-        "`round_robin` alone: addresses rotate from answer to answer, with the plugin or without",
+        "`round_robin` and `prefer`: addresses rotate from answer to answer, with the plugin or without",
     ),
     Plugin("tsig", _DIFFERENT, "hmac-sha256 and stronger; the key file's `algorithm` counts"),
-    Plugin("cache", _DIFFERENT, "answers of upstreams alone: those of the zone are ready to send in any case"),
+    Plugin(
+        "cache",
+        _DIFFERENT,
+        "answers of upstreams are kept; of what is made here the TTLs are bounded, and not counted down",
+        (20, 23, 25, 26),
+    ),
     Plugin("header", _NOT_HERE, "flags are what the RFCs say"),
     Plugin("dnssec", _NOT_HERE, "nothing is signed: `forward` the zone to a server that signs it"),
     Plugin("autopath", _DIFFERENT, "where pods share an address, each is in the namespace that it asks from"),
@@ -86,18 +98,33 @@ PLUGINS = (
         _DIFFERENT,
         "also IXFR and NOTIFY; `key NAME` in its block is the TSIG key that secondaries have to sign with",
     ),
-    Plugin("hosts", _DIFFERENT, "names that are not there, without `fallthrough`, do not exist (NXDOMAIN)"),
+    Plugin(
+        "hosts",
+        _DIFFERENT,
+        "a line that is none is an error; names come back in the letter case of the question",
+        (22,),
+    ),
     Plugin("route53", _NOT_HERE, _CLOUD),
     Plugin("azure", _NOT_HERE, _CLOUD),
     Plugin("clouddns", _NOT_HERE, _CLOUD),
     Plugin("k8s_external", _NOT_HERE, "names from outside the cluster are external-dns's or a Gateway controller's"),
-    Plugin("kubernetes", _DIFFERENT, "the numbered differences of coredns.md; one cluster; `multicluster` too"),
+    Plugin(
+        "kubernetes",
+        _DIFFERENT,
+        "the numbered differences of coredns.md; one cluster; `multicluster` too",
+        (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 18),
+    ),
     Plugin("file", _NOT_HERE, _FILES),
     Plugin("auto", _NOT_HERE, _FILES),
     Plugin("secondary", _NOT_HERE, _FILES),
     Plugin("etcd", _NOT_HERE, "no other store than the cluster's API: `forward` the zone to a CoreDNS with `etcd`"),
     Plugin("loop", _SAME),
-    Plugin("forward", _DIFFERENT, "UDP, TCP and TLS upstreams by address; `max_concurrent` is 1000 unless it is set"),
+    Plugin(
+        "forward",
+        _DIFFERENT,
+        "UDP, TCP and TLS upstreams by address; `max_concurrent` is 1000 unless it is set",
+        (13, 15, 16),
+    ),
     Plugin("grpc", _NOT_HERE, "`forward` over UDP, TCP or TLS"),
     Plugin("erratic", _NOT_HERE, "a server that fails on purpose is for tests"),
     Plugin("whoami", _SAME),

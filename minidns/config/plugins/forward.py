@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -50,6 +51,9 @@ class Forward:
     `fail_fast`: nobody is asked while all upstreams are unhealthy. `next`: response codes with which the next forward
     for the name is asked, if there is one.
     `failover`: response codes with which an answer is not accepted while another upstream is left.
+    `read_timeout`: seconds that an upstream may take for one attempt; `max_connect_attempts`: of them for one
+    question, 0 is no limit. `max_idle_conns`: connections to an upstream that are kept, 0 for all. `source_address`:
+    where questions are sent from.
     `client_cert`, `client_key`, `ca_cert`: for TLS upstreams; the system's authorities when `ca_cert` is
     None.
     """
@@ -69,6 +73,10 @@ class Forward:
     failover: tuple[int, ...] = ()
     next: tuple[int, ...] = ()
     fail_fast: bool = False
+    read_timeout: float = 2.0
+    max_connect_attempts: int = 0
+    max_idle_conns: int = 0
+    source_address: str | None = None
     client_cert: Path | None = None
     client_key: Path | None = None
     ca_cert: Path | None = None
@@ -80,3 +88,15 @@ class Forward:
             raise ConfigError("health_check needs an interval above 0")
         if (self.client_cert is None) != (self.client_key is None):
             raise ConfigError("a client certificate and its key come together")
+
+
+def tls_context(options: Forward) -> ssl.SSLContext:
+    """Raises ConfigError when a certificate, key or authority cannot be read."""
+    try:
+        context = ssl.create_default_context(cafile=options.ca_cert)
+        if options.client_cert:
+            context.load_cert_chain(options.client_cert, options.client_key)
+    except OSError as error:
+        files = [str(file) for file in (options.client_cert, options.client_key, options.ca_cert) if file]
+        raise ConfigError(f"forward: tls with {', '.join(files)}: {error}") from None
+    return context

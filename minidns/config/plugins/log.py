@@ -12,7 +12,7 @@ COMMON_LOG = (
     '{remote}:{port} - {>id} "{type} {class} {name} {proto} {size} {>do} {>bufsize}" '
     "{rcode} {>rflags} {rsize} {duration}"
 )
-COMBINED_LOG = COMMON_LOG.replace('{>bufsize}"', '{>bufsize}" {>opcode}')
+COMBINED_LOG = COMMON_LOG + ' "{>opcode}"'
 LogClass = Literal["all", "success", "denial", "error"]
 
 

@@ -17,8 +17,8 @@ from minidns.plugins.forward.upstream import NO_REACHABLE_AUTHORITY, Server, Ups
 
 log = logging.getLogger(__name__)
 
-#: Seconds that one attempt, and that all attempts for one question may take (CoreDNS's).
-ATTEMPT, TOTAL = 2.0, 5.0
+#: Seconds that all attempts for one question may take (CoreDNS's).
+TOTAL = 5.0
 #: Times that each upstream is tried for one question.
 ROUNDS = 2
 
@@ -38,7 +38,6 @@ class Forwarder:
         options: Forward,
         *,
         rng: random.Random | None = None,
-        attempt: float = ATTEMPT,
         total: float = TOTAL,
     ) -> None:
         self.options = options
@@ -48,9 +47,7 @@ class Forwarder:
         self.rejected = 0
         self._rng = rng or random.SystemRandom()
         self._total = total
-        self.servers = tuple(
-            Server(upstream, options, rng=self._rng, timeout=attempt) for upstream in options.upstreams
-        )
+        self.servers = tuple(Server(upstream, options, rng=self._rng) for upstream in options.upstreams)
         self.broken = 0
         self.checks_failed: Counter[Server] = Counter()
         self.timings: dict[Server, dict[int, Timing]] = {server: {} for server in self.servers}
@@ -86,7 +83,7 @@ class Forwarder:
         refused: Message | None = None
         try:
             async with asyncio.timeout(self._total):
-                for server in self._order() * ROUNDS:
+                for server in (self._order() * ROUNDS)[: self.options.max_connect_attempts or None]:
                     started = perf_counter()
                     try:
                         answer = await server.ask(raw, flags=flags, do=do, tcp=tcp)

@@ -12,10 +12,8 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-import ssl
 
-from minidns.config.plugins.forward import Forward, Upstream
-from minidns.config.values import ConfigError
+from minidns.config.plugins.forward import Forward, Upstream, tls_context
 from minidns.core.wire import HEADER, MalformedError
 from minidns.plugins.forward import message
 from minidns.plugins.forward.message import RD, TC, Message
@@ -40,18 +38,19 @@ class _OtherCaseError(Exception):
 class Server:
     """A resolver that questions are sent to.
 
-    timeout: seconds that one attempt may take. checks_failed: health checks failed in a row, counted by whoever makes
+    checks_failed: health checks failed in a row, counted by whoever makes
     them. asked: questions sent, for metrics and tests.
     """
 
-    def __init__(self, upstream: Upstream, options: Forward, *, rng: random.Random, timeout: float) -> None:
+    def __init__(self, upstream: Upstream, options: Forward, *, rng: random.Random) -> None:
         self.upstream = upstream
-        self.timeout = timeout
+        self.timeout = options.read_timeout
+        self._source = options.source_address
         self.checks_failed = 0
         self.asked = 0
         self._rng = rng
         self._only_tcp = upstream.tls or options.force_tcp
-        self._connections = Connections(upstream, _tls_context(options) if upstream.tls else None, options.expire)
+        self._connections = Connections(upstream, tls_context(options) if upstream.tls else None, options)
         #: Whether answers repeat the letter case of the question; None until known. Doubtful: one did not.
         self._keeps_case: bool | None = None
         self._doubtful = False
@@ -79,6 +78,11 @@ class Server:
         except MalformedError as error:
             raise UpstreamError(f"{self}: malformed answer: {error}") from None
 
+    @property
+    def idle(self) -> int:
+        """How many connections are kept."""
+        return len(self._connections)
+
     def close(self) -> None:
         """Close the idle connections, and the others when they are no longer in use."""
         self._connections.close()
@@ -104,6 +108,8 @@ class Server:
         )[0]
         with socket.socket(family, kind, protocol) as sock:
             sock.setblocking(False)
+            if self._source is not None:
+                sock.bind((self._source, 0))
             # Connected, so the kernel drops what comes from any other address.
             sock.connect(address)
             await loop.sock_sendall(sock, query)
@@ -155,15 +161,3 @@ def _answers(packet: bytes, query: bytes) -> bool:
         and packet[4:6] == b"\0\1"
         and packet[HEADER:end].lower() == query[HEADER:end].lower()
     )
-
-
-def _tls_context(options: Forward) -> ssl.SSLContext:
-    """Raises ConfigError when a certificate, key or authority cannot be read."""
-    try:
-        context = ssl.create_default_context(cafile=options.ca_cert)
-        if options.client_cert:
-            context.load_cert_chain(options.client_cert, options.client_key)
-    except OSError as error:
-        files = [str(file) for file in (options.client_cert, options.client_key, options.ca_cert) if file]
-        raise ConfigError(f"forward: tls with {', '.join(files)}: {error}") from None
-    return context

@@ -6,21 +6,26 @@ import asyncio
 import ssl
 from collections.abc import Callable
 
-from minidns.config.plugins.forward import Upstream
+from minidns.config.plugins.forward import Forward, Upstream
 
 #: Answers of no use that are read on a connection before it is given up.
 MAX_STRAY = 16
 
 
 class Connections:
-    """Idle connections, closed when they were not used for `expire` seconds."""
+    """Idle connections, closed when they were not used for `expire` seconds; `max_idle_conns` at most."""
 
-    def __init__(self, upstream: Upstream, tls: ssl.SSLContext | None, expire: float) -> None:
+    def __init__(self, upstream: Upstream, tls: ssl.SSLContext | None, options: Forward) -> None:
         self._upstream = upstream
         self._tls = tls
-        self._expire = expire
+        self._expire = options.expire
+        self._most = options.max_idle_conns
+        self._source = (options.source_address, 0) if options.source_address else None
         self._idle: list[_Connection] = []
         self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._idle)
 
     async def exchange(self, query: bytes, is_answer: Callable[[bytes], bool]) -> bytes:
         """The answer to a query. Raises OSError or asyncio.IncompleteReadError.
@@ -44,7 +49,7 @@ class Connections:
     async def _open(self) -> _Connection:
         name = self._upstream.server_name or self._upstream.host if self._tls else None
         reader, writer = await asyncio.open_connection(
-            self._upstream.host, self._upstream.port, ssl=self._tls, server_hostname=name
+            self._upstream.host, self._upstream.port, ssl=self._tls, server_hostname=name, local_addr=self._source
         )
         return _Connection(reader, writer)
 
@@ -58,7 +63,7 @@ class Connections:
         return packet
 
     def _keep(self, connection: _Connection) -> None:
-        if self._closed:
+        if self._closed or 0 < self._most <= len(self._idle):
             connection.close()
             return
         loop = asyncio.get_running_loop()

@@ -70,12 +70,12 @@ class NameRule(NamedTuple):
                 return self.regex.apply(text) if self.regex else None
 
     def back(self, text: str, before: str, after: str) -> str:
-        """A name of the answer as it was before the rule made `after` of `before`."""
+        """A name of the answer as it was before the rule made `after` of `before`: that one, and those below it."""
         auto, match = self.options.answer_auto, self.options.match
-        if text == after and (auto or match == "exact"):
-            return before
-        if auto and match == "suffix" and text.endswith(self.replacement):
-            return text.removesuffix(self.replacement) + self.pattern
+        if auto and match == "suffix":
+            return text.removesuffix(self.replacement) + self.pattern if text.endswith(self.replacement) else text
+        if (auto or match == "exact") and f".{text}".endswith(f".{after}") and after != ".":
+            return text[: len(text) - len(after)] + before
         return text
 
 

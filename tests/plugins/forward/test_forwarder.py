@@ -22,7 +22,7 @@ A = names.from_text("a.example.test.") + b"\0\1\0\1"
 def forwarder(*ports: int, attempt: float = 5.0, total: float = 10.0, **options: Any) -> Forwarder:
     upstreams = tuple(Upstream(host="127.0.0.1", port=port) for port in ports)
     options = {"policy": Policy.SEQUENTIAL, "health_interval": 0.01, **options}
-    return Forwarder(Forward(upstreams=upstreams, **options), rng=random.Random(1), attempt=attempt, total=total)
+    return Forwarder(Forward(upstreams=upstreams, read_timeout=attempt, **options), rng=random.Random(1), total=total)
 
 
 def saying(address: str) -> Callable[[bytes, str], list[bytes]]:
@@ -168,3 +168,28 @@ def test_full_when_as_many_as_allowed_are_under_way(limit: int, waiting: int, un
     asked = forwarder(1, max_concurrent=limit)
     asked.waiting, asked.under_way = waiting, under_way
     assert asked.is_full is full
+
+
+async def test_so_many_attempts_and_no_more() -> None:
+    async with scripted(lambda *_: []) as silent, scripted(saying("192.0.2.2")) as two:
+        asked = forwarder(silent.port, two.port, attempt=0.05, max_connect_attempts=1, max_fails=0)
+        with pytest.raises(UpstreamError):
+            await asked.ask(A)
+        assert (len(silent.seen), len(two.seen)) == (1, 0)
+
+
+@pytest.mark.parametrize(("most", "kept"), [(0, 3), (1, 1)])
+async def test_so_many_idle_connections_are_kept(most: int, kept: int) -> None:
+    async with scripted(saying("192.0.2.1")) as one:
+        asked = forwarder(one.port, force_tcp=True, max_idle_conns=most)
+        await asyncio.gather(*(asked.ask(A) for _ in range(3)))
+        assert asked.servers[0].idle == kept
+        asked.close()
+
+
+@pytest.mark.parametrize("force_tcp", [False, True])
+async def test_questions_come_from_the_source_address(force_tcp: bool) -> None:
+    async with scripted(saying("192.0.2.1")) as one:
+        assert await who(forwarder(one.port, source_address="127.0.0.1", force_tcp=force_tcp)) == 1
+        with pytest.raises(UpstreamError):
+            await forwarder(one.port, source_address="192.0.2.99", force_tcp=force_tcp, max_fails=0).ask(A)

@@ -26,7 +26,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 def server(port: int, host: str = "127.0.0.1", timeout: float = 10.0, **options: Any) -> Server:
     upstream = Upstream(host=host, port=port)
-    return Server(upstream, Forward(upstreams=(upstream,), **options), rng=random.Random(1), timeout=timeout)
+    return Server(upstream, Forward(upstreams=(upstream,), read_timeout=timeout, **options), rng=random.Random(1))
 
 
 def raw(name: str, type_: int = 1) -> bytes:
@@ -245,7 +245,7 @@ async def test_answer_over_tls_from_a_server_with_the_right_name(tmp_path: Path)
         for name, works in (("dns.test", True), ("other.test", False), (None, False)):
             upstream = Upstream(host="127.0.0.1", port=trusted.port, tls=True, server_name=name)
             options = Forward(upstreams=(upstream,), ca_cert=cert)
-            asked = Server(upstream, options, rng=random.Random(1), timeout=10.0)
+            asked = Server(upstream, options, rng=random.Random(1))
             if works:
                 assert (await asked.ask(A)).counts[0] == 1
                 assert trusted.seen[-1][1] == "tcp"
@@ -260,7 +260,7 @@ def test_tls_files_that_cannot_be_read_are_an_error(tmp_path: Path) -> None:
     upstream = Upstream(host="127.0.0.1", tls=True)
     options = Forward(upstreams=(upstream,), ca_cert=tmp_path / "none")
     with pytest.raises(ConfigError, match=r"forward: tls with .*none: "):
-        Server(upstream, options, rng=random.Random(1), timeout=1.0)
+        Server(upstream, options, rng=random.Random(1))
 
 
 def test_mixed_case_changes_letters_of_the_name_alone() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from minidns.config.corefile.options import MANY, Context, Fields, Option, Options, choice, flag, zones, zones_or_all
 from minidns.config.corefile.tree import Line
 from minidns.config.plugins.cache import Cache, CacheClass
 from minidns.config.values import ConfigError, duration, number
 
+_LONGEST = 2**31 - 1
+
 
 def _ttl(text: str) -> int:
-    return number(text, "a cache TTL", 1, 86400)
+    return number(text.removeprefix("+"), "a cache TTL", 1, _LONGEST)
 
 
 def _cache_class(name: str) -> Option:
@@ -19,7 +23,7 @@ def _cache_class(name: str) -> Option:
         if len(args) > 1:
             fields["ttl"] = _ttl(args[1])
         if len(args) > 2:
-            fields["min_ttl"] = number(args[2], "a lowest TTL", 0, 86400)
+            fields["min_ttl"] = number(args[2], "a lowest TTL", 0, _LONGEST)
         return {name: fields}
 
     return Option("CAPACITY [TTL] [MINTTL]", read, 1, 3)
@@ -37,10 +41,12 @@ def _prefetch(args: list[str]) -> Fields:
 
 
 def _serve_stale(args: list[str]) -> Fields:
-    modes = {"immediate": False, "verify": True, "verified": True}
+    modes = {"immediate": False, "verify": True}
     fields: Fields = {"serve_stale": duration(args[0]) if args else 3600.0}
     if len(args) > 1:
-        fields["verify_stale"] = modes[choice(args[1], modes, "refresh mode")]
+        fields["verify_stale"] = modes[choice(args[1].lower(), modes, "refresh mode")]
+    if len(args) > 2:
+        fields["verify_patience"] = duration(args[2])
     return fields
 
 
@@ -55,7 +61,7 @@ CACHE = Options(
         "success": _cache_class("success"),
         "denial": _cache_class("denial"),
         "prefetch": Option("AMOUNT [DURATION] [PERCENTAGE%]", _prefetch, 1, 3),
-        "serve_stale": Option("[DURATION] [immediate|verify]", _serve_stale, 0, 2),
+        "serve_stale": Option("[DURATION] [immediate|verify] [PATIENCE]", _serve_stale, 0, 3),
         "servfail": Option("DURATION", lambda args: {"servfail": duration(args[0])}, 1, 1),
         "disable": Option("success|denial [ZONES...]", _disable, 1, MANY),
         "keepttl": flag("keep_ttl"),
@@ -66,8 +72,11 @@ CACHE = Options(
 def cache(line: Line, context: Context) -> Cache:
     """`cache [TTL] [ZONES...]`: the TTL, when there is one, bounds both classes."""
     args, ttl = line.values, {}
-    if args and args[0].isdigit():
+    if args and re.fullmatch(r"[+-]?[0-9]+", args[0]):
         ttl = {"ttl": _ttl(args.pop(0))}
+    for arg in args:
+        if re.match(r"[0-9.]+([smh]|ms)$", arg):
+            context.warn(line, f"cache {arg} is a zone called {arg}, as to CoreDNS: a TTL is a number of seconds")
     fields = CACHE.read(line)
     success = CacheClass(**{"ttl": 3600, **ttl, **fields.pop("success", {})})
     denial = CacheClass(**{"ttl": 1800, **ttl, **fields.pop("denial", {})})

@@ -17,14 +17,13 @@ from minidns.config.corefile.options import (
     zones,
 )
 from minidns.config.corefile.tree import Line
-from minidns.config.plugins.forward import Forward, Policy, Upstream
+from minidns.config.plugins.forward import Forward, Policy, Upstream, tls_context
 from minidns.config.values import ConfigError, duration, is_address, number, split_port, zone_name
-
-RCODES = {"FORMERR": 1, "SERVFAIL": 2, "NXDOMAIN": 3, "NOTIMP": 4, "REFUSED": 5}
 
 
 def _health_check(args: list[str]) -> Fields:
-    fields: Fields = {"health_interval": duration(args[0])}
+    # Without a pause between them checks would be a load: 0 is the usual one.
+    fields: Fields = {"health_interval": interval} if (interval := duration(args[0])) else {}
     rest = args[1:]
     while rest:
         word = choice(rest.pop(0), ("no_rec", "domain"), "argument of health_check")
@@ -44,7 +43,31 @@ def _tls(args: list[str]) -> Fields:
 
 
 def _failover(args: list[str]) -> Fields:
-    return {"failover": tuple(RCODES[choice(arg, RCODES, "response code")] for arg in args)}
+    codes = _rcodes(args)
+    if 0 in codes:
+        raise ConfigError("failover NOERROR: an answer is not accepted then that is none to improve on")
+    return {"failover": codes}
+
+
+def _rcodes(args: list[str]) -> tuple[int, ...]:
+    return tuple(rcode_number(arg.upper()) for arg in args)
+
+
+def _count(name: str) -> Option:
+    return Option("NUMBER", lambda args: {name: number(args[0], name, 0, 2**31 - 1)}, 1, 1)
+
+
+def _read_timeout(args: list[str]) -> Fields:
+    seconds = duration(args[0])
+    if not seconds:
+        raise ConfigError("read_timeout must be above 0s")
+    return {"read_timeout": seconds}
+
+
+def _source_address(args: list[str]) -> Fields:
+    if not is_address(args[0]):
+        raise ConfigError(f"the source address {args[0]!r} is not an IP address")
+    return {"source_address": args[0]}
 
 
 def _policy(args: list[str]) -> Fields:
@@ -58,17 +81,19 @@ FORWARD = Options(
         "force_tcp": flag("force_tcp"),
         "prefer_udp": flag("prefer_udp"),
         "expire": Option("DURATION", lambda args: {"expire": duration(args[0])}, 1, 1),
-        "max_fails": Option("NUMBER", lambda args: {"max_fails": number(args[0], "max_fails", 0, 1000)}, 1, 1),
-        "max_concurrent": Option(
-            "NUMBER", lambda args: {"max_concurrent": number(args[0], "max_concurrent", 0, 1_000_000)}, 1, 1
-        ),
+        "max_fails": _count("max_fails"),
+        "max_concurrent": _count("max_concurrent"),
+        "max_idle_conns": _count("max_idle_conns"),
+        "max_connect_attempts": _count("max_connect_attempts"),
+        "read_timeout": Option("DURATION", _read_timeout, 1, 1),
+        "source_address": Option("ADDRESS", _source_address, 1, 1),
         "health_check": Option("DURATION [no_rec] [domain NAME]", _health_check, 1, 4),
         "policy": Option("random|round_robin|sequential", _policy, 1, 1),
         "tls": Option("[CERT KEY] [CA]", _tls, 0, 3),
         "tls_servername": Option("NAME", lambda args: {"server_name": args[0]}, 1, 1),
-        "next": Option("RCODE...", lambda args: {"next": tuple(map(rcode_number, args))}, 1, MANY),
+        "next": Option("RCODE...", lambda args: {"next": _rcodes(args)}, 1, MANY),
         "failfast_all_unhealthy_upstreams": flag("fail_fast"),
-        "failover": Option("RCODE...", _failover, 1, len(RCODES)),
+        "failover": Option("RCODE...", _failover, 1, MANY),
     },
 )
 
@@ -86,7 +111,10 @@ def forward(line: Line, context: Context) -> Forward:
     fields = FORWARD.read(line)
     server_name = fields.pop("server_name", None)
     upstreams = tuple(up for target in targets for up in _upstreams(target, server_name, context))
-    return Forward(zone=names[0], upstreams=upstreams, **fields)
+    made = Forward(zone=names[0], upstreams=upstreams, **fields)
+    if context.expander.files is None and (made.ca_cert or made.client_cert):
+        tls_context(made)
+    return made
 
 
 def _upstreams(target: str, server_name: str | None, context: Context) -> list[Upstream]:

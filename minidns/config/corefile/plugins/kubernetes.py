@@ -7,7 +7,7 @@ from pathlib import Path
 from minidns.config.corefile.options import MANY, Context, Fields, Option, Options, choice, flag, zones, zones_or_all
 from minidns.config.corefile.tree import Line
 from minidns.config.settings import Cluster, Kubernetes, PodMode
-from minidns.config.values import duration, number
+from minidns.config.values import duration, number, selector
 
 
 def _context(args: list[str]) -> Fields:
@@ -30,8 +30,8 @@ KUBERNETES = Options(
             3,
         ),
         "namespaces": Option("NAMESPACE...", lambda args: {"namespaces": tuple(args)}, 1, MANY),
-        "labels": Option("SELECTOR", lambda args: {"labels": " ".join(args)}, 1, MANY),
-        "namespace_labels": Option("SELECTOR", lambda args: {"namespace_labels": " ".join(args)}, 1, MANY),
+        "labels": Option("SELECTOR", lambda args: {"labels": selector(" ".join(args))}, 1, MANY),
+        "namespace_labels": Option("SELECTOR", lambda args: {"namespace_labels": selector(" ".join(args))}, 1, MANY),
         "pods": Option(
             "disabled|insecure|verified",
             lambda args: {"pods": PodMode(choice(args[0], list(PodMode), "value of pods"))},

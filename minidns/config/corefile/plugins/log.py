@@ -26,7 +26,10 @@ def log(line: Line, context: Context) -> Log:
     """`log [NAMES...] [FORMAT]`: what has a brace in it is the format."""
     args, form = line.values, COMMON_LOG
     if args and "{" in args[-1]:
-        form = args.pop().replace("{common}", COMMON_LOG).replace("{combined}", COMBINED_LOG)
+        form = {"{common}": COMMON_LOG, "{combined}": COMBINED_LOG}.get(args[-1], args[-1])
+        args.pop()
+        if not args:
+            context.warn(line, "log with a format alone: to CoreDNS that is a zone, write log . FORMAT")
     fields = LOG.read(line)
     classes = frozenset(fields.pop("classes", ("all",)))
     return Log(zones=zones(args) or context.zones, format=form, classes=classes, **fields)

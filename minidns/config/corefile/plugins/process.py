@@ -10,7 +10,7 @@ from minidns.config.corefile.options import MANY, Context, Fields, Option, Optio
 from minidns.config.corefile.tree import Line
 from minidns.config.patterns import compiled
 from minidns.config.settings import HEALTH, METRICS, READY, Health, Reload
-from minidns.config.values import ConfigError, Listen, duration, is_address
+from minidns.config.values import ConfigError, Listen, Network, duration, is_address, network
 
 HEALTH_OPTIONS = Options("health", {"lameduck": Option("DURATION", lambda args: {"lameduck": duration(args[0])}, 1, 1)})
 
@@ -31,6 +31,8 @@ def prometheus(line: Line, _context: Context) -> Listen:
 
 def _listen(line: Line, default: Listen) -> Listen:
     args = arguments(line, f"{line.name} [ADDRESS]", 0, 1)
+    if args and ":" not in args[0]:
+        raise ConfigError(f"{args[0]!r} is no address and port: write {line.name} {default}")
     return Listen.parse(args[0], default.port) if args else default
 
 
@@ -77,11 +79,20 @@ def without_effect(line: Line, _context: Context) -> str:
     return line.name
 
 
-def loadbalance(line: Line, _context: Context) -> None:
-    """Nothing to set: addresses are always rotated from answer to answer."""
-    no_block(line)
+LOADBALANCE = Options(
+    "loadbalance", {"prefer": Option("NETWORK...", lambda args: {"prefer": tuple(map(network, args))}, 1, MANY)}
+)
+
+
+def loadbalance(line: Line, _context: Context) -> tuple[Network, ...]:
+    """`loadbalance [round_robin]`: addresses are always rotated. `prefer NETWORK...` puts those of the first network in
+    front, and so on."""
+    if line.values[:1] == ["weighted"]:
+        raise ConfigError("loadbalance weighted is not here: every address comes first as often as the others")
     for arg in arguments(line, "loadbalance [round_robin]", 0, 1):
         choice(arg, ["round_robin"], "policy of loadbalance")
+    found: tuple[Network, ...] = LOADBALANCE.read(line).get("prefer", ())
+    return found
 
 
 def bind(line: Line, _context: Context) -> tuple[str, ...]:

@@ -9,27 +9,35 @@ from minidns.config.values import ConfigError, number, zone_name
 
 _MAX_TTL = 0x7FFFFFFF
 MATCHES = ("exact", "prefix", "suffix", "substring", "regex")
+#: What of CoreDNS's rewrite is not here, and why.
+_NOT_HERE = {
+    "edns0": "upstreams are asked with minidns's own EDNS, without options",
+    "class": "no class but IN is answered",
+    "cname": "an alias keeps its target",
+}
 
 
 def rewrite(line: Line, _context: Context) -> AnyRewrite:
     """`rewrite [stop|continue] name|type|ttl|rcode ...`, on one line or as a block."""
     words = line.values
-    stop = not (words and words[0] == "continue")
-    if words and words[0] in ("stop", "continue"):
-        words.pop(0)
     for item in line.block or ():
         no_block(item)
         words += [item.name, *item.values]
+    mode = words.pop(0).lower() if words and words[0].lower() in ("stop", "continue") else ""
+    stop = mode != "continue"
     if not words:
         raise ConfigError("write: rewrite [stop|continue] name [exact|prefix|suffix|substring|regex] FROM TO")
-    field = choice(words.pop(0), ["name", "type", "ttl", "rcode"], "field of rewrite")
+    field = words.pop(0).lower()
+    if field in _NOT_HERE:
+        raise ConfigError(f"rewrite {field} is not here: {_NOT_HERE[field]}")
+    choice(field, ["name", "type", "ttl", "rcode"], "field of rewrite")
     if field == "type":
         if len(words) != 2:
             raise ConfigError("write: rewrite type FROM TO, as in `rewrite type ANY HINFO`")
         return RewriteType(before=type_number(words[0].upper()), after=type_number(words[1].upper()), stop=stop)
     match: RewriteMatch = "exact"
-    if len(words) > (3 if field == "rcode" else 2) and words[0] in MATCHES:
-        match = words.pop(0)  # type: ignore[assignment]  # one of MATCHES
+    if len(words) > (3 if field == "rcode" else 2):
+        match = choice(words.pop(0).lower(), MATCHES, "match of rewrite")  # type: ignore[assignment]
     if field == "ttl":
         return _ttl(match, words, stop)
     if field == "rcode":
@@ -63,23 +71,21 @@ def _rcode(match: RewriteMatch, words: list[str], stop: bool) -> RewriteRcode:
 
 
 def _pattern(match: str, text: str) -> str:
-    """Names compare in lower case and with the final dot; a regex is left alone: \\D is not \\d."""
+    """Names compare in lower case; to whatever is part of one, CoreDNS adds the final dot. A regex is left alone."""
     if match == "exact":
         return zone_name(text)
-    if match == "regex":
-        return text
-    return text.lower().removesuffix(".") + "." if match == "suffix" else text.lower()
+    return text if match == "regex" else text.lower().removesuffix(".") + "."
 
 
 def _answer_rules(words: list[str]) -> Fields:
     """`answer auto`, `[answer] name FROM TO`, `[answer] value FROM TO`, any number of them."""
     fields: Fields = {"answer_auto": False, "answer_names": (), "answer_values": ()}
-    if words and words[0] != "answer":
+    if words and words[0].lower() != "answer":
         raise unknown(words[0], ["answer"], "word after a rewritten name")
     while words:
-        if words[0] == "answer":
+        if words[0].lower() == "answer":
             words = words[1:]
-        kind = choice(words[0] if words else "", ("auto", "name", "value"), "kind of answer rewrite")
+        kind = choice(words[0].lower() if words else "", ("auto", "name", "value"), "kind of answer rewrite")
         # `answer name auto` is how CoreDNS's documentation writes `answer auto` at one place
         if kind == "auto" or words[1:2] == ["auto"]:
             fields["answer_auto"] = True
@@ -89,4 +95,6 @@ def _answer_rules(words: list[str]) -> Fields:
             raise ConfigError(f"write: answer {kind} FROM TO")
         fields[f"answer_{kind}s"] += ((words[1], words[2]),)
         words = words[3:]
+    if fields["answer_auto"] and fields["answer_names"]:
+        raise ConfigError("answer auto and answer name both change the names of the answer: keep one of them")
     return fields
