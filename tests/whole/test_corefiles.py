@@ -201,7 +201,8 @@ def _ttl(line: str) -> int:
 #: What minidns says of Corefiles that it refuses and CoreDNS does not, by number.
 REFUSALS = {
     16: r"rewrite edns0 is not here",
-    21: r"is not set$|is not a domain name|is not a network|closes nothing",
+    19: r"rewrite class is not here",
+    21: r"is not set$|is not a domain name|is not a network|closes nothing|is not here|does not have",
 }
 
 DIFFERENCES: dict[int, Callable[[Row, Row], Row]] = {

@@ -22,7 +22,8 @@ KUBERNETES = Options(
     "kubernetes",
     {
         "kubeconfig": Option("FILE [CONTEXT]", _context, 1, 2),
-        "endpoint": Option("URL", lambda args: {"endpoint": args[0]}, 1, 1),
+        # Of several the first counts, as in CoreDNS.
+        "endpoint": Option("URL", lambda args: {"endpoint": args[0]}, 1, MANY),
         "tls": Option(
             "CERT KEY CACERT",
             lambda args: dict(zip(("client_cert", "client_key", "ca_cert"), map(Path, args), strict=True)),
