@@ -26,7 +26,7 @@ from minidns.config.settings import (
     ServerBlock,
     Upstream,
 )
-from minidns.config.values import duration, network, number, reverse_zones, zone_name, zone_names
+from minidns.config.values import duration, network, number, reverse_zones, selector, zone_name, zone_names
 
 
 @pytest.mark.parametrize(
@@ -168,3 +168,19 @@ def test_values_that_make_no_sense_are_refused(make: Any, message: str) -> None:
 def test_same_zone_may_be_served_on_several_free_ports() -> None:
     block = ServerBlock(listen=(Listen("127.0.0.1", 0),))
     assert len(Config(servers=(block, block)).servers) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a", "!a", "a=b", "a==b", "a!=b", "a=", "k8s.io/a_b.c=d", "a in (b, c),d notin (e)", " a = b , ! c ", "a in (b,)"],
+)
+def test_label_selectors(text: str) -> None:
+    assert selector(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "=", "a=b=c", "a,", ",a", "a in b", "a b", "-a", "a=-", "A/b/c", "a > 1", "a in (b"]
+)
+def test_what_is_no_label_selector(text: str) -> None:
+    with pytest.raises(ConfigError, match="is not a label selector"):
+        selector(text)
