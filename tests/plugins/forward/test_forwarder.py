@@ -190,6 +190,8 @@ async def test_so_many_idle_connections_are_kept(most: int, kept: int) -> None:
 @pytest.mark.parametrize("force_tcp", [False, True])
 async def test_questions_come_from_the_source_address(force_tcp: bool) -> None:
     async with scripted(saying("192.0.2.1")) as one:
-        assert await who(forwarder(one.port, source_address="127.0.0.1", force_tcp=force_tcp)) == 1
+        asked = forwarder(one.port, source_address="127.0.0.1", force_tcp=force_tcp)
+        assert await who(asked) == 1
+        asked.close()
         with pytest.raises(UpstreamError):
             await forwarder(one.port, source_address="192.0.2.99", force_tcp=force_tcp, max_fails=0).ask(A)
