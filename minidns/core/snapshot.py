@@ -79,11 +79,13 @@ class Snapshot:
         """Every name that there was, but the root; some twice, and some that are new and have no records here."""
         zone = self._zone
         at, moves = 0, zone.moves
+        # New names come behind the others: to look at those too would not end while every step brings some.
+        end = len(zone.nodes)
         left = iter(zone.nodes)
-        while some := list(islice(left, step)):
+        while at < end and (some := list(islice(left, step))):
             at += len(some)
             yield [name for name in some if name != names.ROOT]
-            if zone.moves != moves:
+            if at < end and zone.moves != moves:
                 # Names that are left have moved up by one for each that went at most: look at some again.
                 at, moves = max(0, at - (zone.moves - moves)), zone.moves
                 left = islice(zone.nodes, at, None)

@@ -46,6 +46,21 @@ def test_changes_do_not_reach_it(settings: ZoneSettings, before: list[Change], d
     assert zone.overlays == []
 
 
+def test_it_ends_while_every_step_brings_a_new_name() -> None:
+    zone = zone_of(headless("default/db"), endpoints("default/db-1", "10.1.0.1"))
+    wanted = whole(zone)
+    found: list[Rrset] = []
+    steps = 0
+    with Snapshot(zone) as snapshot:
+        for origin in zone.origins:
+            for rrsets in snapshot.rrsets(origin):
+                found += rrsets
+                steps += 1
+                zone.apply(Upserted(endpoints("default/db-1", f"10.1.0.{steps % 200 + 2}")))
+                assert steps < 100
+    assert found == wanted
+
+
 def test_everything_is_there_once_in_canonical_order() -> None:
     zone = zone_of(
         service("default/web", "10.96.0.1", "fd00::1", ports="http:80"),
