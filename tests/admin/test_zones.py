@@ -38,7 +38,7 @@ def served() -> Served:
 
 
 async def test_it_is_sent_in_steps_and_is_of_one_moment(served: Served) -> None:
-    (endpoint,) = zones.endpoints(cast(Running, served))
+    endpoint, _ = zones.endpoints(cast(Running, served))
     turns = 0
 
     async def others() -> None:
@@ -68,7 +68,7 @@ async def test_it_is_sent_in_steps_and_is_of_one_moment(served: Served) -> None:
 
 
 async def test_a_zone_that_is_not_here(served: Served) -> None:
-    (endpoint,) = zones.endpoints(cast(Running, served))
+    endpoint, _ = zones.endpoints(cast(Running, served))
     with pytest.raises(RefusedError, match=r"no zone example\.org here"):
         await endpoint.handler(Asked({"origin": "example.org"}))
     with pytest.raises(ValueError, match="is not a domain name"):
@@ -76,7 +76,7 @@ async def test_a_zone_that_is_not_here(served: Served) -> None:
 
 
 async def test_a_reader_who_leaves_holds_nothing(served: Served) -> None:
-    (endpoint,) = zones.endpoints(cast(Running, served))
+    endpoint, _ = zones.endpoints(cast(Running, served))
     reply = await endpoint.handler(Asked({}))
     assert not isinstance(reply.body, bytes | str)
     await anext(reply.body)
