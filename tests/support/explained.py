@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from minidns.core import names
 from minidns.core.model import Namespace, Object
 from minidns.core.schema import PodMode, ZoneSettings
 from minidns.core.why import Why
 from minidns.core.zone import Zone
-from tests.support.clusters import endpoints, external, headless, pod, service, zone_of
+from tests.support.clusters import (
+    endpoints,
+    external,
+    headless,
+    imported,
+    imported_slice,
+    pod,
+    service,
+    zone_of,
+)
 
 DEFAULT = Namespace("default")
 WEB = headless("default/web", ports="http:80", selector="web")
@@ -40,6 +50,13 @@ def replicas(*states: str, ports: str = "http:80") -> Object:
     return endpoints("default/web-1", *members, ports=ports)
 
 
+CLUSTER_SET = ZoneSettings(origin=names.from_text("clusterset.local"), reverse=(), multicluster=True)
+DB = (
+    Namespace("shop"),
+    imported(headless("shop/db", ports="sql:5432")),
+    imported_slice(endpoints("shop/db-east", "10.1.0.1 host=a", ports="sql:5432"), "east"),
+    imported_slice(endpoints("shop/db-south", "10.3.0.1 host=b unready", ports="sql:5432"), "south"),
+)
 LOOP = (
     external("default/this", "that.default.svc.cluster.local"),
     external("default/that", "this.default.svc.cluster.local"),
@@ -180,4 +197,9 @@ CASES = (
          r"Service default/web has no port of that name, only \027[31m[bold]/TCP",
          (DEFAULT, headless("default/web", ports="\x1b[31m[bold]:80"), endpoints("default/web-1", "10.0.0.1")),
          type="SRV"),
+    Case("no such cluster", Why.NO_CLUSTER, "a.north.db.shop.svc.clusterset.local",
+         "below ServiceImport shop/db are names HOST.CLUSTER, with CLUSTER one of east, south",
+         DB, settings=CLUSTER_SET),
+    Case("a cluster without a ready endpoint", Why.CLUSTER_NOT_READY, "south.db.shop.svc.clusterset.local",
+         "ServiceImport shop/db has no ready endpoint in cluster south", DB, settings=CLUSTER_SET),
 )  # fmt: skip
