@@ -12,10 +12,12 @@ import asyncio
 import json
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.support.coredns.asking import Row
 from tests.support.coredns.cases import FOLDER, Case, cases, play, recorded_cluster
@@ -290,7 +292,7 @@ def judged(case: Case, said: list[Row] | str) -> tuple[dict[str, list[int]], lis
     return on_purpose, wrong
 
 
-async def _played(folder: Path) -> dict[Case, list[Row] | str]:
+async def _played(folder: Path, chosen: Sequence[Case] | None = None) -> dict[Case, list[Row] | str]:
     limit = asyncio.Semaphore(AT_ONCE)
     found: dict[Case, list[Row] | str] = {}
 
@@ -299,7 +301,7 @@ async def _played(folder: Path) -> dict[Case, list[Row] | str]:
             found[case] = await play(case, folder / case.name, kubeconfig)
 
     async with recorded_cluster(folder) as kubeconfig, asyncio.TaskGroup() as group:
-        for case in cases():
+        for case in cases() if chosen is None else chosen:
             group.create_task(one(case, kubeconfig))
     return found
 
@@ -316,9 +318,14 @@ def _lists(played: Mapping[Case, list[Row] | str]) -> tuple[Lists, dict[str, lis
     return on_purpose, wrong
 
 
-async def test_corefiles_mean_what_they_mean_to_coredns(tmp_path: Path) -> None:
-    played = await _played(tmp_path)
+async def test_corefiles_mean_what_they_mean_to_coredns(tmp_path_factory: pytest.TempPathFactory) -> None:
+    played = await _played(tmp_path_factory.mktemp("cases"))
     on_purpose, wrong = _lists(played)
+    # The cases hold seconds (TTLs that count down, patience): on a busy machine some are played again, by themselves.
+    for _ in range(3):
+        if wrong:
+            played |= await _played(tmp_path_factory.mktemp("again"), [case for case in played if case.name in wrong])
+            on_purpose, wrong = _lists(played)
     assert wrong == {}
     assert on_purpose == json.loads((FOLDER / "differences.json").read_text())
 
