@@ -15,9 +15,7 @@ from typing import Literal
 import msgspec
 
 from minidns.core import records, wire
-from minidns.core.packing import Packer
 from minidns.core.wire import HEADER, OPT_SIZE, MalformedError, Question
-from minidns.plugins.forward.reading import Reader
 
 QR, AA, TC, RD, RA, AD, CD, DO = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010, 0x8000
 #: TTLs with the highest bit set are taken as 0 (RFC 2181, 8).
@@ -103,33 +101,36 @@ def made(type_: int, ttl: int, rdata: Sequence[bytes], rcode: int = records.NOER
 def _answer(packet: bytes, start: int) -> Message:
     _, flags, _, *counts = struct.unpack_from("!6H", packet)
     rcode, end, position = flags & 15, len(packet), start
+    kept = sum(counts)
+    additional = counts[0] + counts[1]
     ttls: list[tuple[int, int]] = []
-    negative = counts[0] == 0
     has_soa = False
     errors = b""
-    for number in range(sum(counts)):
+    for number in range(kept):
         at = wire.skip_name(packet, position)
         type_, _, ttl, length = struct.unpack_from("!HHIH", packet, at)
         following = at + 10 + length
         if following > len(packet):
             raise MalformedError("a record goes beyond the end of the packet")
         if type_ == records.OPT:
-            if following < len(packet):
-                return _answer(_opt_last(packet, start), start)
-            rcode, end = rcode | (ttl >> 24) << 4, position
-            errors = _errors(packet[at + 10 :])
-        else:
+            if number < additional or end < len(packet):
+                raise MalformedError("an OPT record out of place")
+            # What is behind it goes with it: names there may point at what would have moved, and a client misses
+            # nothing in an additional section that it cannot ask for (RFC 2181, 9).
+            kept, end = number, position
+            rcode |= (ttl >> 24) << 4
+            errors = _errors(packet[at + 10 : following])
+        elif end == len(packet):
             ttl = ttl if ttl <= _MAX_TTL else 0
-            if type_ == records.SOA and counts[0] <= number < counts[0] + counts[1]:
+            if type_ == records.SOA and counts[0] <= number < additional:
                 has_soa = True
                 ttl = min(ttl, *struct.unpack_from("!I", packet, following - 4))
             ttls.append((at + 4 - start, ttl))
         position = following
     if position < len(packet):
         raise MalformedError("something follows the last record")
-    additional = counts[2] - (end < len(packet))
-    lowest = min((ttl for _, ttl in ttls), default=None) if has_soa or not negative else None
-    sections = (counts[0], counts[1], additional)
+    lowest = min((ttl for _, ttl in ttls), default=None) if has_soa or counts[0] else None
+    sections = (counts[0], counts[1], kept - additional)
     return Message(rcode, sections, packet[start:end], tuple(ttls), lowest, bool(flags & AD), bool(flags & AA), errors)
 
 
@@ -152,20 +153,6 @@ def _is_name(name: bytes) -> bool:
         return wire.skip_name(name, 0, pointers=False) == len(name)
     except (IndexError, MalformedError):
         return False
-
-
-def _opt_last(packet: bytes, start: int) -> bytes:
-    """The packet with its OPT record moved to its end: rare, so it is packed anew."""
-    counts = struct.unpack_from("!3H", packet, 6)
-    found = list(Reader(packet).records(start, sum(counts)))
-    opts = [number for number, record in enumerate(found) if record.type == records.OPT]
-    if len(opts) > 1 or opts[0] < counts[0] + counts[1]:
-        raise MalformedError("OPT records out of place")
-    found.append(found.pop(opts[0]))
-    packer = Packer(packet[HEADER : start - 4], start)
-    for record in found:
-        packer.record(record.owner, record.type, record.ttl, record.rdata, record.class_)
-    return b"".join((packet[:start], *packer.pieces))
 
 
 def reply(

@@ -137,17 +137,27 @@ def test_negative_answer_shows_the_lower_of_soa_ttl_and_minimum() -> None:
     assert reply(read([], [SOA], rcode=3), asked()).authority[0].ttl == 60
 
 
-def test_opt_record_of_the_upstream_is_cut_off_wherever_it_is() -> None:
+OPT = b"\0\0\x29\x04\xd0\x01\0\0\0\0\0"
+EXTRA = b"\xc0\x0c\0\x10\0\1\0\0\0\x09\0\2\1x"
+
+
+@pytest.mark.parametrize(("behind", "left"), [((OPT,), 0), ((EXTRA, OPT), 1), ((EXTRA, OPT, EXTRA, EXTRA), 1)])
+def test_opt_record_of_the_upstream_is_cut_off_with_what_is_behind_it(behind: tuple[bytes, ...], left: int) -> None:
     response = dns.message.from_wire(upstream(QUERY, [A], edns=False)).to_wire()
-    opt = b"\0\0\x29\x04\xd0\x01\0\0\0\0\0"
-    extra = b"\xc0\x0c\0\x10\0\1\0\0\0\x09\0\2\1x"
-    for records in (opt + extra, extra + opt):
-        packet = response[:10] + b"\0\2" + response[12:] + records
-        found = message.answer(packet, START)
-        assert (found.counts, found.rcode) == ((1, 0, 1), 16)
-        answer = reply(found, asked(use_edns=0))
-        assert [str(rrset) for rrset in answer.additional] == ['A.example.test. 9 IN TXT "x"']
-        assert answer.rcode() == 16
+    found = message.answer(b"".join((response[:10], b"\0", bytes((len(behind),)), response[12:], *behind)), START)
+    assert (found.counts, found.rcode, len(found.ttls)) == ((1, 0, left), 16, 1 + left)
+    answer = reply(found, asked(use_edns=0))
+    assert [str(rrset) for rrset in answer.answer] == ["A.example.test. 300 IN A 192.0.2.1"]
+    assert [str(rrset) for rrset in answer.additional] == ['A.example.test. 9 IN TXT "x"'] * left
+    assert answer.rcode() == 16
+
+
+@pytest.mark.parametrize("counts", [(2, 0, 0), (1, 1, 0), (1, 0, 2)])
+def test_opt_record_that_is_not_the_only_one_of_the_additional_section(counts: tuple[int, int, int]) -> None:
+    response = dns.message.from_wire(upstream(QUERY, [A], edns=False)).to_wire()
+    packet = response[:6] + struct.pack("!3H", *counts) + response[12:] + OPT * (sum(counts) - 1)
+    with pytest.raises(MalformedError, match="OPT record out of place"):
+        message.answer(packet, START)
 
 
 def test_extended_rcode_is_servfail_for_a_client_without_edns() -> None:
