@@ -74,9 +74,7 @@ examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 it failed, or the answer is no, 2 it cannot be done as asked for."""
     arguments = _parsed(_with_command(list(sys.argv[1:] if argv is None else argv)))
-    handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(Repeats())
-    logging.basicConfig(level=arguments.log.upper(), format="%(message)s", handlers=[handler])
+    logging.basicConfig(level=arguments.log.upper(), format="%(message)s", handlers=[Repeats()])
     logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it counts raw events; ours say what they changed
     try:
         return int(arguments.run(arguments))

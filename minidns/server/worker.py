@@ -56,6 +56,7 @@ def become_worker(site: Site, feed: socket.socket, opened: dict[Listen, Listenin
     except BaseException:
         log.exception("worker %d", os.getpid())
     finally:
+        logging.shutdown()  # handlers may have something to say yet
         os._exit(code)
 
 

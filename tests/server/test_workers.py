@@ -7,7 +7,7 @@ import re
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,10 +43,10 @@ def restarts(running: Running) -> int:
 
 
 @contextmanager
-def serving(folder: Path, *options: str) -> Iterator[Running]:
+def serving(folder: Path, *options: str, environ: Mapping[str, str] | None = None) -> Iterator[Running]:
     """Two workers that answer from a manifest in `folder`."""
     (folder / "web.yaml").write_text(MANIFEST.format(last=1))
-    with minidns("--manifests", str(folder), "--workers", "2", *options) as running:
+    with minidns("--manifests", str(folder), "--workers", "2", *options, environ=environ) as running:
         yield running
 
 
@@ -84,12 +84,28 @@ def test_killed_one_is_replaced_by_one_that_knows_all(tmp_path: Path) -> None:
         eventually(everywhere(running, ["10.96.7.3"]))
 
 
-def test_one_that_hangs_is_replaced_by_one_that_knows_all(tmp_path: Path) -> None:
+#: Has whatever process of Python gets SIGUSR1 do nothing else any more.
+ENDLESS = """
+import signal
+
+def endless(*_):
+    while True:
+        pass
+
+signal.signal(signal.SIGUSR1, endless)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGUSR1], ids=["stopped", "in a loop"])
+def test_one_that_hangs_is_replaced_by_one_that_knows_all(tmp_path: Path, how: signal.Signals) -> None:
     """Meanwhile the watcher goes on."""
-    with serving(tmp_path) as running:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "sitecustomize.py").write_text(ENDLESS)
+    (tmp_path / "objects").mkdir()
+    with serving(tmp_path / "objects", environ=os.environ | {"PYTHONPATH": str(tmp_path / "code")}) as running:
         stopped = min(children(running.process.pid))
-        os.kill(stopped, signal.SIGSTOP)
-        (tmp_path / "web.yaml").write_text(MANIFEST.format(last=2))
+        os.kill(stopped, how)
+        (tmp_path / "objects" / "web.yaml").write_text(MANIFEST.format(last=2))
         eventually(lambda: "10.96.7.2" in running.get("/zone"))
         assert running.status("/ready") == (200, "ready\n")
         eventually(lambda: stopped not in children(running.process.pid))

@@ -235,9 +235,12 @@ class ApiServer:
             if verb == "stream" and not self.streaming:
                 why = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
                 return refusal(422, f"sendInitialEvents: Forbidden: {why}")
-            if verb == "list":
-                return await self._list(request, resource, fault)
-            return await self._watch(request, resource, verb, fault)
+            try:
+                if verb == "list":
+                    return await self._list(request, resource, fault)
+                return await self._watch(request, resource, verb, fault)
+            except ConnectionResetError:
+                return web.Response()  # for nobody: the client had gone before there was a head
 
         return handle
 
