@@ -92,3 +92,17 @@ def test_any_objects_are_found_in_every_way(imports: bool, steps: list[tuple[boo
                     for slice_ in slices.values()
                     if isinstance(slice_, EndpointSlice) and (slice_.namespace, slice_.service) == key
                 }
+
+
+def test_an_address_that_two_slices_hold_is_without_a_name_until_both_are_gone() -> None:
+    cluster, address = Cluster(), b"\n\0\0\1"
+    waiting = (Endpoint((address,), ready=False),)
+    one, other = (EndpointSlice("a", name, service, (), waiting) for name, service in (("x", "web"), ("y", "db")))
+    cluster.put(Service("a", "web"))
+    for slice_ in (one, other):
+        cluster.put(slice_)
+    assert cluster.without_name(address) == [("a", "db"), ("a", "web")]
+    cluster.drop(one)
+    assert cluster.without_name(address) == [("a", "db")]
+    cluster.drop(other)
+    assert cluster.without_name(address) == []
