@@ -139,6 +139,7 @@ class App:
             new.answering = self.answering
             new.start()
             await _first_list(new)
+            new.go_ahead_of(old.site, new.site)
             await self.answering.replace(new.site)
         except BaseException:
             await new.close()

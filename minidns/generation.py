@@ -20,7 +20,7 @@ from minidns.site import Site
 from minidns.source.choice import Source, open_source
 from minidns.transfer.kept import Kept
 from minidns.transfer.notify import Notifier
-from minidns.transfer.serials import Serials
+from minidns.transfer.serials import Serials, apart, latest
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,16 @@ class Generation:
         if self.site.synced:
             site.mark_synced(self.site.unsynced)
         site.mark_stale(self.site.stale)
+        self.go_ahead_of(self.site, site)
+
+    def go_ahead_of(self, old: Site, site: Site) -> None:
+        """Let the zones of a site that is about to take over from an old one have serials that are theirs alone.
+
+        Both followed the same moments: a secondary that has a serial of one would be told of the other's changes.
+        """
+        overlap = self.answering.overlap if self.answering else 0.0
+        ahead = apart(latest(old.serial, site.serial), self._serials.now(), overlap)
+        site.advance(ahead, but=old.zones)
 
     async def succeed(self, config: Config, site: Site) -> None:
         """The successor has taken over."""

@@ -5,7 +5,7 @@ Changes come in by `publish`, packets by the fronts. No socket is opened here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,10 +128,13 @@ class Site:
                     self._apply(fed, change, moment, first=kind not in told)
             told |= fed.kinds
 
-    def advance(self, serial: int) -> None:
-        """Move the serials of all zones to one that is ahead of them: what is between is not known here."""
+    def advance(self, serial: int, but: Collection[Zone] = ()) -> None:
+        """Move the serials of all zones to one that is ahead of them: what is between is not known here.
+
+        but: zones that stay where they are.
+        """
         for fed in self._fed.values():
-            if serials.is_ahead(serial, fed.zone.serial):
+            if fed.zone not in but and serials.is_ahead(serial, fed.zone.serial):
                 fed.zone.serial = serial
                 if fed.journal is not None and fed.zone.synced:
                     fed.journal.begin(serial)

@@ -11,14 +11,17 @@ from dataclasses import replace
 import pytest
 
 from minidns.app import App
+from minidns.config.plugins.transfer import Secondary, Transfer
 from minidns.config.settings import Cluster, Config, Kubernetes, ServerBlock
 from minidns.config.values import Listen
 from minidns.core.batches import WORK
 from minidns.core.model import Change, Deleted, EndpointSlice, Object, Service, Upserted
 from minidns.core.zone import Zone
 from minidns.generation import Generation, settle, site_of
+from minidns.server.serving import Serving
+from minidns.server.workers import Workers
 from minidns.site import Site
-from minidns.transfer.serials import Serials
+from minidns.transfer.serials import Serials, is_ahead
 from tests.core.test_zone import index
 from tests.support.apiserver import ApiServer
 from tests.support.clusters import endpoints, headless, service
@@ -83,6 +86,40 @@ async def test_a_reload_that_changes_nothing_of_a_zone_touches_none_of_its_names
     assert zone.synced
     assert zone.serial == serial
     assert all(zone.nodes[name] is node for name, node in nodes.items())
+
+
+def followed(config: Config, serials: Serials) -> Generation:
+    """Of a cluster with a Service, whose zones everybody may transfer."""
+    block = replace(config.servers[0], transfers=(Transfer(to=(Secondary("*"),)),))
+    site = site_of(replace(config, servers=(block,)), serials.now())
+    site.publish([Upserted(OBJECTS[0])])
+    site.mark_synced()
+    return Generation(config, site, None, serials)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_no_serial_is_of_two_states_of_a_zone(workers: int) -> None:
+    """Two configurations that follow the same cluster, each by lists of its own; with workers, the old ones go on for a
+    while after the new ones answer."""
+    serials = Serials(steady=lambda: 5.0)
+    old, new = followed(CONFIG, serials), followed(OTHER_TTL, serials)
+    new.answering = Workers(new.site, workers) if workers > 1 else Serving(new.site)
+    used = []
+
+    def change(*generations: Generation, last: int) -> None:
+        for generation in generations:
+            generation.publish([Upserted(service("a/web-0", f"10.98.0.{last}"))])
+        used.append(old.site.serial)
+
+    for last in range(3):
+        change(old, new, last=last)
+    ((_, journal),) = new.site.journals
+    assert any(journal.since(serial) for serial in used)
+    new.go_ahead_of(old.site, new.site)
+    for last in range(3, 100):
+        change(*((old, new) if workers > 1 else (new,)), last=last)
+    assert all(journal.since(serial) is None for serial in used)
+    assert all(is_ahead(new.site.serial, serial) for serial in used)
 
 
 @pytest.mark.parametrize("step", range(5))

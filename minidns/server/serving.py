@@ -28,6 +28,9 @@ class Serving:
     opened: addresses whose sockets are open already.
     """
 
+    #: Seconds for which two sites may answer while one takes over from the other (`replace`).
+    overlap = 0.0
+
     def __init__(self, site: Site, *, opened: Mapping[Listen, Listening] | None = None) -> None:
         self.site = site
         self._opened = opened or {}

@@ -48,7 +48,11 @@ class Workers:
     """`count` processes that answer from a site, from `start` to `stop`.
 
     before: done at the start while only this process answers. restarts: how many workers ended and were replaced.
+    overlap: seconds for which two sites may answer while one takes over from the other: until the new workers listen,
+        and the old ones have ended.
     """
+
+    overlap = 2 * PATIENCE
 
     def __init__(self, site: Site, count: int, *, before: Callable[[], Awaitable[None]] | None = None) -> None:
         self._site = site

@@ -44,6 +44,16 @@ def following(serial: int, moment: int) -> int:
     return latest((serial + 1) % _ALL, moment)
 
 
+def apart(serial: int, moment: int, seconds: float) -> int:
+    """Where zones go on that take over from others, which have some seconds left: ahead of all that these may take.
+
+    serial, moment: the latest of the others, and now. One that is ahead of the time takes one serial per change, and a
+    hundred changes a second are many.
+    """
+    left = int(seconds * PER_SECOND)
+    return latest((serial + 1 + left // 10) % _ALL, (moment + left) % _ALL)
+
+
 class Serials:
     """Where serials begin, and how they keep pace with the time.
 
