@@ -115,6 +115,7 @@ log:
 {key}remote:
   - id: primary
     address: "127.0.0.1@{self.primary}"
+    block-notify-after-transfer: on
 {use_key}acl:
   - id: notified
     address: 127.0.0.1
