@@ -169,7 +169,7 @@ def test_commands_print_every_step_and_what_it_changed(running: Running) -> None
     assert command(running, "unready", "pod/web-1")[0] == 0
     assert len(running.addresses(WEB)) == 2
     assert command(running, "ready", "pod/web-1")[0] == 0
-    assert command(running, "reset")[1].startswith("as the manifests have it\n")
+    assert command(running, "reset")[1].startswith("every verb taken back\nas the manifests have it\n")
     assert len(running.addresses(WEB)) == 2
 
 

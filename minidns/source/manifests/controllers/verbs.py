@@ -135,7 +135,7 @@ def kubectl(verb: Verb) -> str:
 def said(verb: Verb) -> str:
     """What was done, as kubectl tells it."""
     if isinstance(verb, Reset):
-        return "as the manifests have it"
+        return "every verb taken back"
     kind, name = parse_target(verb.target)
     if isinstance(verb, Delete):
         return f'pod "{name}" deleted'

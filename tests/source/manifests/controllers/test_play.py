@@ -373,7 +373,7 @@ VERBS: list[tuple[Verb, str, str, str]] = [
      "deployment.apps/x restarted"),
     (Unready(target="pod/a"), "minidns unready pod/a", "kubectl has no such verb: a pod is unready", "pod/a unready"),
     (Ready(target="pod/a"), "minidns ready pod/a", "kubectl has no such verb: a pod is ready while", "pod/a ready"),
-    (Reset(), "minidns reset", "kubectl apply -f FOLDER", "as the manifests have it"),
+    (Reset(), "minidns reset", "kubectl apply -f FOLDER", "every verb taken back"),
 ]  # fmt: skip
 
 
