@@ -170,10 +170,10 @@ async def _stream(request: web.Request, reply: Reply) -> web.StreamResponse:
     assert not isinstance(reply.body, bytes | str)
     response = web.StreamResponse(status=reply.status, headers=_headers(reply))
     async with aclosing(reply.body) as pieces:
-        await response.prepare(request)
-        if request.method == "HEAD":
-            return response
         try:
+            await response.prepare(request)
+            if request.method == "HEAD":
+                return response
             async for piece in pieces:
                 async with asyncio.timeout(PATIENCE):
                     await response.write(piece)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import socket
+import struct
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -207,6 +209,32 @@ async def test_what_is_no_request_is_not_in_the_log(
         await reader.read()
     writer.close()
     assert (await get(client, port, "/health"))[0] == 200
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_a_client_that_has_gone_before_the_head_is_not_in_the_log(
+    client: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked, gone = asyncio.Event(), asyncio.Event()
+
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        yield b"x"
+
+    async def on_late(_: Asked) -> Reply:
+        asked.set()
+        await gone.wait()
+        return Reply(pieces())
+
+    async with serve({HERE: (Endpoint(path="/late", doc="pieces", handler=on_late),)}) as ports:
+        _, writer = await asyncio.open_connection("127.0.0.1", ports[HERE])
+        writer.write(b"GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await asked.wait()
+        linger = struct.pack("ii", 1, 0)  # a reset, not an orderly end
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.transport.abort()
+        assert (await get(client, ports[HERE], "/none"))[0] == 404  # the server has looked at its sockets since
+        gone.set()
+        assert (await get(client, ports[HERE], "/none"))[0] == 404
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
