@@ -18,7 +18,7 @@ from minidns.core.names import Name
 from minidns.core.responder import Channel, Client, Forward
 from minidns.explain import BOTH, NDOTS, Libc, parse_libc, parse_ndots, parse_type
 from minidns.explain.question import name_text
-from minidns.explain.search import Found, Then, after, search_of, sendings, walk
+from minidns.explain.search import Found, Then, after, check_namespace, search_of, sendings, walk
 from minidns.front import Front
 from minidns.server.http.endpoint import DNS, JSON, Asked, Endpoint, RefusedError, Reply
 from minidns.site import Site
@@ -142,8 +142,10 @@ async def walked(asking: Asking, site: Site, parameters: dict[str, str]) -> Walk
     types = [parse_type(parameters["type"])] if parameters.get("type") else list(BOTH)
     ndots, libc = parse_ndots(parameters.get("ndots", "")), parse_libc(parameters.get("libc", ""))
     edns = parameters.get("edns") == "1"
-    origin = site.zones[0].settings.origin
-    search = search_of(origin, parameters["name"], parameters.get("from", ""), types, ndots, libc)
+    zone, namespace = site.zones[0], parameters.get("from", "")
+    if namespace:
+        check_namespace(zone, namespace)
+    search = search_of(zone.settings.origin, parameters["name"], namespace, types, ndots, libc)
     walker = walk(search)
     steps: list[Step] = []
     name: Name | None = next(walker)
@@ -157,7 +159,7 @@ async def walked(asking: Asking, site: Site, parameters: dict[str, str]) -> Walk
     last = steps[-1]
     return Walk(
         name_text(search.name),
-        parameters.get("from", ""),
+        namespace,
         tuple(map(name_text, search.tails)),
         ndots,
         search.dots,

@@ -177,7 +177,7 @@ def explain_search(
     The first candidate that has records of one of the types ends the search. Raises ValueError for what is no name, and
     for a namespace that is not there.
     """
-    _check_namespace(zone, namespace)
+    check_namespace(zone, namespace)
     search = search_of(zone.settings.origin, name, namespace, types, ndots, libc)
     walker = walk(search)
     candidates: list[Candidate] = []
@@ -220,7 +220,8 @@ def explain_search(
     )
 
 
-def _check_namespace(zone: Zone, namespace: str) -> None:
+def check_namespace(zone: Zone, namespace: str) -> None:
+    """Raises ValueError for a namespace that is not there, with those that may be meant."""
     known = [name for _, name in zone.cluster.all(Namespace)]
     if known and namespace not in known:
         some = nearest(namespace, known) or sorted(known)[:10]

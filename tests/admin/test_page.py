@@ -18,6 +18,7 @@ from tests.support.threaded import service as manual
 NGINX = "nginx.default.svc.cluster.local."
 BASE = headless("nginx", "selector: {app: web}, ports: [{name: http, port: 80}]") + service("api")
 BASE += service("db", "type: ExternalName, externalName: db.example.com")
+BASE += "---\n{apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n"
 
 #: Each Service: its kind, and what else is in its line.
 SHAPES = (("nginx", "headless", "2/2 ready"), ("api", "virtual IP", "10.96."), ("db", "ExternalName", "db.example.com"))
@@ -138,7 +139,7 @@ def test_ask_draws_the_walk_and_takes_the_answer_apart(watched: Watched) -> None
     page.get_by_role("button", name="Ask").click()
     steps = page.get_by_role("list", name="Names that were tried").locator("> li")
     expect(steps).to_have_count(2)
-    expect(steps.nth(0)).to_contain_text("no such namespace")
+    expect(steps.nth(0)).to_contain_text("no Service of that name in namespace shop")
     expect(steps.nth(1)).to_contain_text("ends here: these are the records")
     expect(page.locator(".outcome")).to_contain_text("4 queries, as many answers; 2 queries if the program asked")
     answer = page.locator(".dig")
@@ -154,8 +155,8 @@ def test_ask_draws_the_walk_and_takes_the_answer_apart(watched: Watched) -> None
         "href", "https://www.rfc-editor.org/rfc/rfc1035#section-4.1.4"
     )
     steps.nth(0).get_by_role("button").first.click()
-    expect(answer).to_contain_text("EDE: 0 (Other): (no such namespace)")
-    expect(fields.get_by_role("row", name="EXTRA-TEXT")).to_contain_text("no such namespace")
+    expect(answer).to_contain_text("EDE: 0 (Other): (no Service of that name in namespace shop)")
+    expect(fields.get_by_role("row", name="EXTRA-TEXT")).to_contain_text("no Service of that name")
 
 
 def test_ask_as_musl(watched: Watched) -> None:

@@ -25,6 +25,7 @@ BASE = headless("nginx", "selector: {app: web}, ports: [{name: http, port: 80}]"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     (folder / "services.yaml").write_text(BASE)
+    (folder / "shop.yaml").write_text("{apiVersion: v1, kind: Namespace, metadata: {name: shop}}")
     (folder / "web.yaml").write_text(workload(spec="serviceName: nginx"))
     (folder / "big.yaml").write_text(
         headless("big", "selector: {app: big}")
@@ -111,6 +112,7 @@ def test_the_map_from_namespaces_to_endpoints(server: Running) -> None:
         ("/walk", 400, "name what is to be asked for: ?name=\n"),
         ("/walk?name=web&libc=uclibc", 400, "uclibc is not a resolver known here: glibc or musl\n"),
         ("/walk?name=web&ndots=x", 400, "x is not a number of dots\n"),
+        ("/walk?name=web&from=shoo", 400, "no namespace shoo: there is shop\n"),
         ("/walk?name=a..b", 400, "a..b is not a domain name: a label has 1 to 63 bytes\n"),
         ("/map?where=x", 400, "unknown parameter 'where'; known: namespace, service, search, after\n"),
     ],
@@ -179,7 +181,7 @@ def test_a_walk_with_real_answers(server: Running) -> None:
         ("nginx.default.svc.cluster.local", "found"),
     ]
     assert (walk["cost"], walk["with_dot"], walk["found"]) == (6, 2, "nginx.default.svc.cluster.local")
-    assert walk["steps"][0]["sentence"] == "no such namespace"
+    assert walk["steps"][0]["sentence"] == "no Service of that name in namespace shop"
     query = walk["steps"][2]["queries"][0]
     answer = dns.message.from_wire(bytes.fromhex(query["answer"]))
     assert (query["rcode"], query["records"], len(answer.answer[0]), answer.edns) == ("NOERROR", 2, 2, -1)
