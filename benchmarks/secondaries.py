@@ -144,11 +144,12 @@ async def whole(folder: Path) -> None:
     port = free_port()
     secondary, again = (Knot(folder / name, port, zones=(ZONE,)) for name in ("whole-minidns", "whole-again"))
     async with primary(folder, port, ["127.0.0.1"], LARGE) as process:
+        scale.reset_peak(process.pid)
+        before = scale.peak(process.pid)
         count, zone = await asyncio.to_thread(_counted, port)
         (folder / "zone").write_text(zone)
         client = await scale.Client.open(port)
-        scale.reset_peak(process.pid)
-        before, used = scale.resident(process.pid), sum(cpu_time(process.pid))
+        used = sum(cpu_time(process.pid))
         with running(secondary):
             await until(secondary, LARGE)
         used = sum(cpu_time(process.pid)) - used

@@ -7,16 +7,19 @@ touch, and nothing when none is open. Reading is a walk of small steps: whoever 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import chain, islice
 
-from minidns.core import answers, names, reasons, records
+from minidns.core import answers, names
 from minidns.core.names import Name
 from minidns.core.records import Rrset
 from minidns.core.schema import Part
 from minidns.core.zone import Zone
 
-#: Names and records of one step of a walk: some 0.3 ms. Names of one step of finding them: 0.6 ms.
+#: Names and records of one step of a walk: some 0.1 ms. Names of one step of finding them, and of putting them in
+#: order: 0.1 ms and 0.6 ms.
 STEP, FOUND = 100, 2000
 
 
@@ -45,85 +48,168 @@ class Snapshot:
         self._zone.overlays = [one for one in self._zone.overlays if one is not self._overlay]
 
     def rrsets(self, origin: Name, step: int = STEP, found_at_once: int = FOUND) -> Iterator[list[Rrset]]:
-        """All records at and below `origin` in canonical order (RFC 4034, 6.1), the SOA record first.
+        """All records at and below `origin`, the SOA record first, otherwise as they come: mostly those of a Service
+        together, and half the work of an order.
 
         A list for every `step` names and records, also an empty one; before these an empty one for every
         `found_at_once` names of the zone. All records of an rrset are in one list.
         """
+        return self._read(self._as_they_come(origin, found_at_once), step)
+
+    def in_order(self, origin: Name, step: int = STEP, found_at_once: int = FOUND) -> Iterator[list[Rrset]]:
+        """The same in canonical order (RFC 4034, 6.1), with an empty list for every `found_at_once` names that are put
+        in order, too."""
+        return self._read(self._sorted(origin, found_at_once), step)
+
+    def _read(self, walk: Iterator[Name | None], step: int) -> Iterator[list[Rrset]]:
+        """The records of names; a list for every `step` of both, and for what was found before a None."""
+        settings, serial, overlay, nodes = self.settings, self.serial, self._overlay, self._zone.nodes
+        found: list[Rrset] = []
+        count = 0
+        for name in walk:
+            if name is not None:
+                count += 1
+                parts = overlay.get(name)
+                if parts is None:
+                    node = nodes.get(name)
+                    parts = node.parts if node else ()
+                for rrset in answers.rrsets_of(settings, serial, name, parts):
+                    found.append(rrset)
+                    count += len(rrset.rdata)
+                    if count >= step:
+                        yield found
+                        found, count = [], 0
+            else:
+                yield found
+                found, count = [], 0
+        yield found
+
+    def _as_they_come(self, origin: Name, at_once: int) -> Iterator[Name | None]:
+        """The origin, and the names below it."""
+        yield origin
+        found: deque[Sequence[Name]] = deque()
+        for some in self._names(at_once):
+            found.append(some)
+            yield None
+        last, inside = names.ROOT, origin == names.ROOT
+        while found:
+            for name in found.popleft():
+                # The ends of the bytes first: reverse names, half of all, are in another zone.
+                if name.endswith(origin) and name != origin:
+                    above = names.parent(name)
+                    if above != last:
+                        last, inside = above, names.is_below(above, origin)
+                    if inside:
+                        yield name
+            yield None
+
+    def _sorted(self, origin: Name, at_once: int) -> Iterator[Name | None]:
+        """The origin, and the names below it, in order; None wherever there was work for `at_once` names."""
         # The labels directly below each name, with their lengths in front: a bytearray costs the garbage collector
         # nothing, a list a look at each of its names.
         below: dict[Name, bytearray] = {}
-        for some in self._names(found_at_once):
+        for some in chain(self._names(at_once), self._above(at_once)):
             for name in some:
                 if not name.endswith(origin):
-                    continue  # reverse names, a third of all, are in another zone
+                    continue
                 end = name[0] + 1
                 if (labels := below.get(name[end:])) is None:
                     below[name[end:]] = bytearray(name[:end])
                 else:
                     labels += name[:end]
-            yield []
-        found: list[Rrset] = []
-        count = 0
-        for name in _in_order(origin, below):
-            count += 1
-            for rrset in self._at(name):
-                found.append(rrset)
-                count += len(rrset.rdata)
-                if count >= step:
-                    yield found
-                    found, count = [], 0
-        yield found
+            yield None
+        yield from _in_order(origin, below, at_once)
 
-    def _names(self, step: int) -> Iterator[list[Name]]:
-        """Every name that there was, but the root; some twice, and some that are new and have no records here."""
-        zone = self._zone
-        at, moves = 0, zone.moves
+    def _names(self, step: int) -> Iterator[Sequence[Name]]:
+        """Every name that there was, once if it had records; some are new and have no records here."""
+        zone, overlay = self._zone, self._overlay
+        found: list[Sequence[Name]] = []
+        at, moves, looked = 0, zone.moves, 0
         # New names come behind the others: to look at those too would not end while every step brings some.
         end = len(zone.nodes)
         left = iter(zone.nodes)
-        while at < end and (some := list(islice(left, step))):
-            at += len(some)
-            yield [name for name in some if name != names.ROOT]
-            if at < end and zone.moves != moves:
+        while at < end:
+            back, again = min(at, zone.moves - moves), set[Name]()
+            if zone.moves != moves:
                 # Names that are left have moved up by one for each that went at most: look at some again.
-                at, moves = max(0, at - (zone.moves - moves)), zone.moves
+                at, moves = at - back, zone.moves
                 left = islice(zone.nodes, at, None)
-        # What went before it was looked at, with the names above that went with it.
-        gone = list(self._overlay)
-        for start in range(0, len(gone), step):
-            yield [above for name in gone[start : start + step] for above in _with_above(name)]
+                again = _last(found, looked - at)
+            some: Sequence[Name] = tuple(islice(left, step + back))
+            if not some:
+                break
+            if overlay:
+                some = tuple([name for name in some if name not in overlay and name not in again])
+            at += step + back
+            looked += step + back
+            found.append(some)
+            yield some
+        # What was touched before it was looked at; what went is not among the nodes any more.
+        touched = set(overlay)
+        for some in found if touched else ():
+            touched.difference_update(some)
+            yield ()
+        yield from _in_steps(touched, step)
 
-    def _at(self, name: Name) -> Iterator[Rrset]:
-        """The records of a name, SOA first."""
-        parts = self._overlay.get(name)
-        if parts is None:
-            node = self._zone.nodes.get(name)
-            parts = node.parts if node else ()
-        types = reasons.types_of(parts)
-        if records.SOA in types:
-            types.sort(key=lambda type_: type_ != records.SOA)
-        found = (answers.rrset_of(self.settings, self.serial, name, parts, type_) for type_ in types)
-        return (rrset for rrset in found if rrset)
+    def _above(self, step: int) -> Iterator[Sequence[Name]]:
+        """The names above those that were touched: they may have gone with these."""
+        for some in _in_steps(self._overlay, step):
+            yield [above for name in some for above in _with_above(name)]
 
 
-def _in_order(origin: Name, below: dict[Name, bytearray]) -> Iterator[Name]:
-    """A name and those below it, given the labels directly below each. Its own stack: names can be 127 labels deep."""
-    left: list[Iterator[Name]] = [iter((origin,))]
+def _last(found: list[Sequence[Name]], count: int) -> set[Name]:
+    """As many names, or some more, of those that were found last."""
+    last: set[Name] = set()
+    for some in reversed(found):
+        if count <= 0:
+            break
+        last.update(some)
+        count -= len(some)
+    return last
+
+
+def _in_steps(some: Iterable[Name], step: int) -> Iterator[Sequence[Name]]:
+    left = iter(list(some))
+    while taken := list(islice(left, step)):
+        yield taken
+
+
+def _in_order(origin: Name, below: dict[Name, bytearray], at_once: int) -> Iterator[Name | None]:
+    """A name and those below it, given the labels directly below each; None wherever `at_once` were sorted.
+
+    Its own stack: names can be 127 labels deep.
+    """
+    left: list[Iterator[Name | None]] = [iter((origin,))]
     while left:
         for name in left[-1]:
             yield name
-            if labels := below.get(name):
-                left.append(_children(name, bytes(labels)))
+            if name is not None and (labels := below.get(name)):
+                left.append(_children(name, bytes(labels), at_once))
                 break
         else:
             left.pop()
 
 
-def _children(name: Name, labels: bytes) -> Iterator[Name]:
-    """The names of these labels below a name, in order."""
-    for label in sorted(set(names.labels(labels + names.ROOT))):
-        yield bytes((len(label),)) + label + name
+def _children(name: Name, labels: bytes, at_once: int) -> Iterator[Name | None]:
+    """The names of these labels below a name, in order, each once; None for every `at_once` labels that were sorted.
+
+    10,000 labels take 4 ms to sort: in runs, which are merged while they are taken.
+    """
+    runs: list[list[bytes]] = [[]]
+    position = 0
+    while position < len(labels):
+        start, position = position + 1, position + 1 + labels[position]
+        runs[-1].append(labels[start:position])
+        if len(runs[-1]) == at_once:
+            runs[-1].sort()
+            runs.append([])
+            yield None
+    runs[-1].sort()
+    last = None
+    for label in merge(*runs) if len(runs) > 1 else runs[0]:
+        if label != last:
+            yield bytes((len(label),)) + label + name
+        last = label
 
 
 def _with_above(name: Name) -> Iterator[Name]:

@@ -20,12 +20,13 @@ from minidns.core import answers, names, records, wire
 from minidns.core.names import Name
 from minidns.core.records import Rrset
 from minidns.core.responder import Channel, Client, Messages
-from minidns.core.snapshot import Snapshot
+from minidns.core.snapshot import STEP, Snapshot
 from minidns.core.wire import Question
 from minidns.core.zone import Zone
 from minidns.transfer import journal, serials
 from minidns.transfer.journal import Delta, Journal, Step
 from minidns.transfer.messages import messages, soa_serial, udp_room
+from minidns.views.differences import Record
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class Transfers:
         udp: bool,
     ) -> bytes | Messages:
         origin = question.name
-        current = next(messages(question, iter((_soa(zone, origin),))))
+        current = next(messages(question, [[_soa(zone, origin)]]))
         if not serials.is_ahead(zone.serial, serial):
             self.counts["current"] += 1
             return current
@@ -125,7 +126,7 @@ class Transfers:
         return current if udp and len(reply) > udp_room(question) else reply
 
     def _in_turns(
-        self, packet: bytes, question: Question, client: Client, whole: Iterator[Rrset | None], size: int = 0
+        self, packet: bytes, question: Question, client: Client, whole: Iterator[Sequence[Rrset]], size: int = 0
     ) -> Messages:
         """Begins with the first message that is taken, so that one that nobody takes takes no place.
 
@@ -161,35 +162,38 @@ class Transfers:
     def _to(self, name: Name) -> tuple[Secondary, ...]:
         return next((to for zone, to in self._rules if names.is_below(name, zone)), ())
 
-    def _since(self, zone: Zone, origin: Name, since: Sequence[Step]) -> Iterator[Rrset | None]:
+    def _since(self, zone: Zone, origin: Name, since: Sequence[Step]) -> Iterator[Sequence[Rrset]]:
         """The records of an incremental transfer (RFC 1995, 4)."""
         old, new = (_soa(zone, origin, serial) for serial in (since[0].old, since[-1].new))
         delta = Delta([], [])
         for part in journal.condensed(since, origin):
             if part is None:
-                yield None
+                yield []
             else:
                 delta = part
         ttl = zone.settings.ttl
-        yield new
-        yield old
-        yield from (Rrset(name, type_, ttl, (rdata,)) for name, type_, rdata in delta.removed)
-        yield new
-        yield from (Rrset(name, type_, ttl, (rdata,)) for name, type_, rdata in delta.added)
-        yield new
+        yield [new, old]
+        yield from _each(delta.removed, ttl)
+        yield [new]
+        yield from _each(delta.added, ttl)
+        yield [new]
 
-    def _whole(self, zone: Zone, origin: Name) -> Iterator[Rrset | None]:
+    def _whole(self, zone: Zone, origin: Name) -> Iterator[Sequence[Rrset]]:
         """The records of a whole zone, the SOA record first and last (RFC 5936, 2.2)."""
         inner = tuple(other for other in zone.origins if other != origin and names.is_below(other, origin))
         with Snapshot(zone) as snapshot:
             soa = _soa(zone, origin, snapshot.serial)
             for rrsets in snapshot.rrsets(origin):
-                if not rrsets:
-                    yield None
-                for rrset in rrsets:
-                    if not (inner and any(names.is_below(rrset.owner, other) for other in inner)):
-                        yield rrset
-            yield soa
+                if inner:
+                    rrsets = [one for one in rrsets if not any(names.is_below(one.owner, other) for other in inner)]
+                yield rrsets
+            yield [soa]
+
+
+def _each(some: Sequence[Record], ttl: int) -> Iterator[Sequence[Rrset]]:
+    """Records, as rrsets of one each."""
+    for start in range(0, len(some), STEP):
+        yield [Rrset(name, type_, ttl, (rdata,)) for name, type_, rdata in some[start : start + STEP]]
 
 
 def _is(secondary: Secondary, client: Client) -> bool:

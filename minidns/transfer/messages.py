@@ -3,41 +3,38 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from minidns.core import records, wire
 from minidns.core.packing import Packer
 from minidns.core.records import Rrset
 from minidns.core.wire import Question
 
-#: Bytes of a message at most. Compression reaches no further (RFC 1035, 4.1.4), and 400 records take a millisecond to
-#: put together, which is how long a question to the zone waits for it.
+#: Bytes of a message at most. Compression reaches no further (RFC 1035, 4.1.4), and 300 records take a third of a
+#: millisecond to put together, which is how long a question to the zone waits for it.
 SIZE = 0x4000
 _QR_AA, _RD = 0x8400, 0x0100
 
 
-def messages(question: Question, whole: Iterable[Rrset | None], size: int = SIZE) -> Iterator[bytes]:
+def messages(question: Question, whole: Iterable[Sequence[Rrset]], size: int = SIZE) -> Iterator[bytes]:
     """The messages that answer a question with these records in their order, each of at most `size` bytes.
 
-    Where `whole` has None, so that others get a turn, so have the messages: b"". A client with EDNS finds an OPT record
-    in the first one (RFC 5936, 2.2.5).
+    Where `whole` has an empty list, so that others get a turn, the messages have b"". A client with EDNS finds an OPT
+    record in the first one (RFC 5936, 2.2.5).
     """
     opt = b"" if question.edns is None else struct.pack("!BHHIH", 0, records.OPT, wire.UDP_SIZE, 0, 0)
     start = wire.HEADER + len(question.raw)
     packer, count = Packer(question.name, start), 0
-    for rrset in whole:
-        if rrset is None:
+    for rrsets in whole:
+        if not rrsets:
             yield b""
-            continue
-        owner, type_, ttl, left = rrset
-        while True:
-            taken = packer.rrset(owner, type_, ttl, left, size - len(opt))
+        left = rrsets
+        while left:
+            taken, left = packer.rrsets(left, size - len(opt))
             count += taken
-            if taken == len(left):
-                break
-            left = left[taken:]
-            yield _message(question, packer, count, opt)
-            packer, count, opt = Packer(question.name, start), 0, b""
+            if left:
+                yield _message(question, packer, count, opt)
+                packer, count, opt = Packer(question.name, start), 0, b""
     yield _message(question, packer, count, opt)
 
 

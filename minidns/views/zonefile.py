@@ -17,7 +17,7 @@ def pieces(zone: Zone, origin: Name) -> Generator[str, None, None]:
     Names by pod address that are worked out from the question (`pods insecure`) are not in the index, and not here.
     """
     with Snapshot(zone) as snapshot:
-        for rrsets in snapshot.rrsets(origin):
+        for rrsets in snapshot.in_order(origin):
             lines: list[str] = [""]
             for rrset in rrsets:
                 for start in range(0, len(rrset.rdata), STEP):

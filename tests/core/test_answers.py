@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import dns.flags
 import pytest
 
-from minidns.core import answers, names
+from minidns.core import answers, names, reasons, records
 from minidns.core.answers import Answer
 from minidns.core.model import Namespace, Object
 from minidns.core.reasons import Why
@@ -732,3 +732,26 @@ def test_targets_of_an_answer_that_fills_any_message_are_not_looked_up(count: in
     found = answers.answer(zone, names.from_text("db.default.svc.cluster.local"), 33)
     assert len(found.answer[0].rdata) == count
     assert len(found.additional) == (count if additional else 0)
+
+
+def test_all_records_of_a_name_are_those_of_each_type_alone() -> None:
+    zone = zone_of(
+        service("a/web", "10.96.0.1", "fd00::1", ports="http:80 https:443"),
+        service("a/one", "10.96.0.2", ports="http:80"),
+        service("a/six", "fd00::2", ports="http:80"),
+        external("a/out", "www.example.com"),
+        headless("a/db"),
+        endpoints("a/db-1", "10.1.0.1 host=a", "10.1.0.2 host=b", "10.1.0.3", ports="sql:1 more:2"),
+        endpoints("a/db-2", "10.1.0.1 host=A", "10.1.0.4 host=a", ports="sql:1"),
+        endpoints("a/db-3", "10.1.0.5 host=c", "10.1.0.6 host=d", ports="sql:1"),
+        endpoints("a/plain-1", "10.1.0.7", of="web"),
+    )
+    for name, node in zone.nodes.items():
+        types = reasons.types_of(node.parts)
+        wanted = {answers.rrset_of(zone.settings, 7, name, node.parts, type_) for type_ in types}
+        found = list(answers.rrsets_of(zone.settings, 7, name, node.parts))
+        assert set(found) == wanted - {None}
+        assert len(found) == len(set(found))
+        assert all(len(rrset.rdata) == len(set(rrset.rdata)) for rrset in found)
+        if records.SOA in types:
+            assert found[0].type == records.SOA

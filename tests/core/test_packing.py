@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 import dns.message
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from minidns.core import names, records
 from minidns.core.packing import Packer
+from minidns.core.records import Rrset
 
 NAME = names.from_text("a.example.org")
 LABELS = st.lists(st.sampled_from([b"a", b"A", b"b.", b"\xff", b"x" * 60]), max_size=3)
@@ -76,33 +78,73 @@ def test_nothing_points_beyond_16_383_bytes() -> None:
     assert [rrset.name.to_wire() for rrset in found] == owners
 
 
-RRSETS = st.lists(st.tuples(NAMES, st.sampled_from([2, 12, 33]), st.lists(NAMES, min_size=1, max_size=6)), max_size=5)
+def in_messages(name: bytes, rrsets: Sequence[Rrset], end: int) -> list[dns.message.Message]:
+    """The rrsets in as many messages as they take."""
+    found = []
+    while rrsets:
+        packer = Packer(name, 16 + len(name))
+        count, rrsets = packer.rrsets(rrsets, end)
+        assert packer.length == len(b"".join(packer.pieces))
+        assert 16 + len(name) + packer.length <= end or count == 1
+        found.append(message(packer, count, name))
+    return found
+
+
+def one_by_one(rrsets: Sequence[Rrset]) -> list[tuple[bytes, int, int, bytes]]:
+    return [(rrset.owner, rrset.type, rrset.ttl, one) for rrset in rrsets for one in rrset.rdata]
+
+
+def read(found: Sequence[dns.message.Message]) -> list[tuple[bytes, int, int, bytes]]:
+    return [
+        (rrset.name.to_wire() or b"", int(rrset.rdtype), rrset.ttl, rrset[0].to_wire() or b"")
+        for one in found
+        for rrset in one.answer
+    ]
+
+
+OWNERS = st.tuples(NAMES, st.sampled_from([2, 12, 33]), st.lists(NAMES, min_size=1, max_size=6))
+RRSETS = st.lists(OWNERS, max_size=5)
 
 
 @given(NAMES, RRSETS, st.integers(300, 900))
-def test_records_of_an_rrset_are_those_that_fit_and_the_same_as_one_by_one(
-    name: bytes, rrsets: list[tuple[bytes, int, list[bytes]]], end: int
+def test_rrsets_are_the_same_as_their_records_one_by_one(
+    name: bytes, placed: list[tuple[bytes, int, list[bytes]]], end: int
 ) -> None:
-    expected = [(owner, type_, _rdata(type_, target)) for owner, type_, targets in rrsets for target in targets]
-    found: list[tuple[bytes, int, bytes]] = []
-    packer, count = Packer(name, 16 + len(name)), 0
-    for owner, type_, targets in rrsets:
-        left = [_rdata(type_, target) for target in targets]
-        while left:
-            taken = packer.rrset(owner, type_, 7, left, end)
-            count, left = count + taken, left[taken:]
-            assert count
-            if left:
-                assert 16 + len(name) + packer.length <= end or count == 1
-                found += _read(message(packer, count, name))
-                packer, count = Packer(name, 16 + len(name)), 0
-    assert found + _read(message(packer, count, name)) == expected
+    rrsets = [
+        Rrset(owner, type_, 7, tuple((b"\0\1\0\2\0\3" if type_ == records.SRV else b"") + target for target in targets))
+        for owner, type_, targets in placed
+    ]
+    assert read(in_messages(name, rrsets, end)) == one_by_one(rrsets)
 
 
-def _rdata(type_: int, target: bytes) -> bytes:
-    return (b"\0\1\0\2\0\3" if type_ == 33 else b"") + target
+HOST = names.from_text("host.example.org")
+ADDRESSES = tuple(bytes((10, 0, 0, number)) for number in range(100))
+TARGETS = tuple(b"\0\0\0\1\0\x50" + names.from_text(f"h{number}.example.org") for number in range(100))
 
 
-def _read(found: dns.message.Message) -> list[tuple[bytes, int, bytes]]:
-    assert all(rrset.ttl == 7 for rrset in found.answer)
-    return [(rrset.name.to_wire() or b"", int(rrset.rdtype), rrset[0].to_wire() or b"") for rrset in found.answer]
+@pytest.mark.parametrize(
+    ("rrsets", "sizes"),
+    [
+        ([Rrset(HOST, records.A, 5, ADDRESSES)], [100]),
+        # 31 bytes of head and question, 21 of the first record, 16 of each other: 4 are left of 1640.
+        ([Rrset(HOST, records.A, 5, ADDRESSES), Rrset(HOST, records.TXT, 5, (b"\1x",))], [100, 1]),
+        ([Rrset(HOST, records.SRV, 5, TARGETS), Rrset(HOST, records.A, 9, ADDRESSES[:2])], [46, 45, 11]),
+        ([Rrset(HOST, records.NS, 5, (b"\1a" + NAME, b"\2bb" + NAME, b"\1c" + NAME))], [3]),
+        ([Rrset(names.ROOT, records.A, 5, ADDRESSES[:3])], [3]),
+        ([Rrset(names.from_text(f"a{n}.host.example.org"), records.A, n, (ADDRESSES[n],)) for n in range(3)], [3]),
+        ([Rrset(HOST, 16, 5, (b"\1x" * 2000, b"\1y" * 2000))], [1, 1]),
+        ([], []),
+    ],
+)
+def test_rrsets_in_messages(rrsets: list[Rrset], sizes: list[int]) -> None:
+    found = in_messages(NAME, rrsets, 1640)
+    assert read(found) == one_by_one(rrsets)
+    assert [len(one.answer) for one in found] == sizes
+
+
+def test_rrsets_beyond_what_pointers_reach_have_their_owners_written_out() -> None:
+    owners = [names.from_text(f"{'t' * 50}{number}.zone{number % 300}.") for number in range(300)]
+    rrsets = [Rrset(owner, records.A, 5, ADDRESSES[:count]) for count in (1, 3) for owner in owners]
+    (found,) = in_messages(NAME, rrsets, 0xFFFF)
+    assert len(found.to_wire(max_size=0xFFFF)) > 0x4000
+    assert read([found]) == one_by_one(rrsets)
