@@ -35,8 +35,8 @@ from minidns.explain import Explanation, Ground, SearchExplanation
 from minidns.explain.behind import number as counted
 from minidns.front import BlockFront, Front, Router
 from minidns.transfer import serials
+from minidns.transfer.follower import Target
 from minidns.transfer.journal import Journal, by_origin
-from minidns.transfer.notify import Target
 from minidns.views.changes import Event, Version, event_of, versions
 from minidns.views.differences import exact
 
@@ -109,7 +109,7 @@ class Site:
     def targets(self) -> list[Target]:
         """The secondaries that want to be told of changes."""
         return [
-            Target(secondary, front.keys, zones)
+            Target(secondary, front.transfers, front.keys, zones)
             for front in self.fronts
             if front.transfers is not None
             for secondary, zones in front.transfers.targets()

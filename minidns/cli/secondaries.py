@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from minidns.cli.running import asked
-from minidns.transfer.notify import Standing
+from minidns.transfer.follower import Standing
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from minidns.core.names import Name
 from minidns.core.zone import Zone
+from minidns.transfer.serials import is_ahead
 from minidns.views.differences import Record
 
 #: Bytes of a journal: some 150,000 records that came or went.
@@ -23,7 +24,9 @@ BOUND = 16 << 20
 #: What a step takes beside its records: the objects that it is made of.
 STEP = 400
 #: Records that are balanced before others get a turn: half a millisecond.
-_SLICE = 500
+_SLICE = 1000
+#: Seconds that a serial is the one to go to after secondaries were told of it: what a burst of them takes to ask.
+FRESH = 0.1
 _LENGTHS = struct.Struct("!BHH")
 
 
@@ -65,7 +68,8 @@ class Journal:
 
     def begin(self, serial: int) -> None:
         """Forget everything, and go on from a serial."""
-        self.serial = self.began = serial
+        self.serial = self.began = self._told = serial
+        self._told_at = -FRESH
         self.size = 0
         self.moved: dict[Name, int] = {}
         self._steps: deque[Step] = deque()
@@ -98,12 +102,27 @@ class Journal:
             self._numbers[old] = self._first
             self.size += step.size
 
-    def since(self, serial: int) -> list[Step] | None:
-        """The steps from a serial to that of now; None when they do not reach back so far."""
-        if serial == self.serial:
+    def tell(self) -> None:
+        """Secondaries are told of the serial of now."""
+        self._told, self._told_at = self.serial, monotonic()
+
+    def goal(self, serial: int) -> int:
+        """Where a secondary that has `serial` is brought.
+
+        Those that were told at one moment ask within the next ones, and all go to the serial that they were told of,
+        though there may be a later one: they are told of that next. Everybody else goes to the serial of now.
+        """
+        fresh = is_ahead(self._told, serial) and monotonic() - self._told_at < FRESH
+        return self._told if fresh else self.serial
+
+    def since(self, serial: int, until: int | None = None) -> list[Step] | None:
+        """The steps from a serial to another, or to that of now; None when they do not reach back so far."""
+        if serial == (self.serial if until is None else until):
             return []
-        number = self._numbers.get(serial)
-        return None if number is None else list(islice(self._steps, number - self._first, None))
+        first, end = self._numbers.get(serial), None if until is None else self._numbers.get(until)
+        if first is None:
+            return None
+        return list(islice(self._steps, first - self._first, None if end is None else end - self._first))
 
 
 def by_origin(zone: Zone, added: Iterable[Record], removed: Iterable[Record]) -> dict[Name, Delta]:
@@ -117,27 +136,31 @@ def by_origin(zone: Zone, added: Iterable[Record], removed: Iterable[Record]) ->
     return found
 
 
-def condensed(steps: Iterable[Step], origin: Name) -> Iterator[Delta | None]:
+#: Records that went and came, each as `pack` has it.
+Parts = tuple[list[bytes], list[bytes]]
+
+
+def condensed(steps: Iterable[Step], origin: Name) -> Iterator[Parts | None]:
     """What the steps change together, as the last of what this gives; None is a turn for others.
 
     A record that went and came again, or the other way round, is in neither list: the result is never larger than the
     steps one by one.
     """
-    removed: dict[Record, None] = {}
-    added: dict[Record, None] = {}
+    removed: dict[bytes, None] = {}
+    added: dict[bytes, None] = {}
     count = 0
     for step in steps:
         for index, packed in enumerate(step.parts.get(origin, ())):
             mine, other = (added, removed) if index else (removed, added)
-            for record in unpack(packed):
-                if record in other:
-                    del other[record]
+            for one in _each(packed):
+                if one in other:
+                    del other[one]
                 else:
-                    mine[record] = None
+                    mine[one] = None
                 count += 1
                 if count % _SLICE == 0:
                     yield None
-    yield Delta(list(removed), list(added))
+    yield list(removed), list(added)
 
 
 def size_of(steps: Iterable[Step], origin: Name) -> int:
@@ -154,10 +177,21 @@ def pack(records: Iterable[Record]) -> bytes:
 
 def unpack(data: bytes) -> Iterator[Record]:
     """The records of `pack`."""
+    return map(record, _each(data))
+
+
+def record(data: bytes) -> Record:
+    """The one record of `pack`."""
+    name, type_, _ = _LENGTHS.unpack_from(data)
+    end = _LENGTHS.size + name
+    return Record(data[_LENGTHS.size : end], type_, data[end:])
+
+
+def _each(data: bytes) -> Iterator[bytes]:
+    """The records of `pack` as they are there: to compare them nobody has to take them apart."""
     at = 0
     while at < len(data):
-        name, type_, rdata = _LENGTHS.unpack_from(data, at)
-        at += _LENGTHS.size
-        middle = at + name
-        yield Record(data[at:middle], type_, data[middle : middle + rdata])
-        at = middle + rdata
+        name, _, rdata = _LENGTHS.unpack_from(data, at)
+        end = at + _LENGTHS.size + name + rdata
+        yield data[at:end]
+        at = end

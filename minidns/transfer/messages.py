@@ -13,16 +13,18 @@ from minidns.core.wire import Question
 #: Bytes of a message at most. Compression reaches no further (RFC 1035, 4.1.4), and 300 records take a third of a
 #: millisecond to put together, which is how long a question to the zone waits for it.
 SIZE = 0x4000
-_QR_AA, _RD = 0x8400, 0x0100
+_QR_AA, RD = 0x8400, 0x0100
+#: What a client with EDNS finds in the first message (RFC 5936, 2.2.5).
+OPT = struct.pack("!BHHIH", 0, records.OPT, wire.UDP_SIZE, 0, 0)
 
 
 def messages(question: Question, whole: Iterable[Sequence[Rrset]], size: int = SIZE) -> Iterator[bytes]:
     """The messages that answer a question with these records in their order, each of at most `size` bytes.
 
     Where `whole` has an empty list, so that others get a turn, the messages have b"". A client with EDNS finds an OPT
-    record in the first one (RFC 5936, 2.2.5).
+    record in the first one.
     """
-    opt = b"" if question.edns is None else struct.pack("!BHHIH", 0, records.OPT, wire.UDP_SIZE, 0, 0)
+    opt = b"" if question.edns is None else OPT
     start = wire.HEADER + len(question.raw)
     packer, count = Packer(question.name, start), 0
     for rrsets in whole:
@@ -55,6 +57,6 @@ def soa_serial(message: bytes, at: int) -> int | None:
 
 
 def _message(question: Question, packer: Packer, count: int, opt: bytes) -> bytes:
-    flags = _QR_AA | (question.flags & _RD)
+    flags = _QR_AA | (question.flags & RD)
     head = question.id + struct.pack("!5H", flags, 1, count, 0, bool(opt))
     return b"".join((head, question.raw, *packer.pieces, opt))

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from minidns.core import names
 from minidns.core.model import Change, Deleted, EndpointSlice, Upserted
 from minidns.core.responder import Client, Forward
-from minidns.transfer.answering import AT_ONCE, SMALL
+from minidns.transfer.answering import SMALL
+from minidns.transfer.deltas import AT_ONCE
 from minidns.transfer.journal import size_of
 from tests.support.changing import changes
 from tests.support.clusters import endpoints, headless, service

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import dns.message
@@ -14,11 +14,12 @@ import dns.tsig
 import pytest
 
 from minidns.core.model import Upserted
+from minidns.core.responder import Client, Forward
 from minidns.site import Site
 from minidns.transfer.notify import INTERVAL, Notifier
 from tests.support.clusters import service
 from tests.support.neighbours import Scripted, scripted
-from tests.support.transfers import COREFILE, site
+from tests.support.transfers import COREFILE, asked, front_of, question, site
 
 ZONES = ["cluster.local.", "in-addr.arpa.", "ip6.arpa."]
 SECRET = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -35,6 +36,7 @@ class Peer:
     def __init__(self, serial: int = 1, deaf: int = 0) -> None:
         self.serial = serial
         self.deaf = deaf
+        self.asked = 0
         self.told: list[str] = []
         self.serials: list[int] = []
         self.again = asyncio.Event()
@@ -52,6 +54,8 @@ class Peer:
                 return []
             reply.set_opcode(dns.opcode.NOTIFY)
         else:
+            self.asked += 1
+            self.again.set()
             soa = f"ns.{name} hostmaster.{name} {self.serial} 0 0 0 0"
             reply.answer.append(dns.rrset.from_text(name, 5, "IN", "SOA", soa))
         return [reply.to_wire()]
@@ -147,6 +151,56 @@ async def test_who_asked_in_vain_is_told_again() -> None:
         assert (first.changes, third.changes) == (1, 0)
         assert first.seconds
         assert first.notified
+
+
+async def test_who_comes_nearer_is_looked_after_as_often_as_before() -> None:
+    """Waits that doubled would be 50 s for so many looks."""
+    peer = Peer(serial=0)
+    honest = peer.script
+
+    def nearer(packet: bytes, how: str) -> list[bytes]:
+        peer.serial = peer.asked // 3
+        return honest(packet, how)
+
+    peer.script = nearer  # type: ignore[assignment,method-assign]
+    async with telling(peer) as (found, notifier, _):
+        found.advance(1000)
+        notifier.moved()
+        await peer.until(lambda: peer.asked >= 3 * 8)
+
+
+async def test_who_fetched_what_it_was_told_of_is_not_asked_for_its_serial() -> None:
+    peer = Peer()
+    async with telling(peer) as (found, notifier, _):
+        front = front_of(found)
+        await peer.until(lambda: len(peer.told) == 3)
+        for last in range(1, 4):
+            change(found, notifier, last)
+            await peer.until(lambda: peer.serials[-1] == found.serial)
+            for origin in ZONES:
+                asked(front, question(origin, 1).to_wire())
+        standings = await notifier.standings({})
+        assert [one.serial for one in standings] == [found.serial] * 3
+        assert [one.changes for one in standings] == [0] * 3
+
+
+async def test_a_transfer_that_ended_behind_what_was_told_meanwhile_is_told_again() -> None:
+    peer = Peer()
+    async with telling(peer) as (found, notifier, _):
+        await peer.until(lambda: len(peer.told) == 3)
+        front, packet = front_of(found), question("cluster.local.").to_wire()
+        channel = front.channel("tcp", "1")
+        forward = front.respond(packet, channel)
+        assert isinstance(forward, Forward)
+        messages = front.resolve(packet, forward, channel, Client("127.0.0.1", 1))
+        assert isinstance(messages, Iterator)
+        next(messages)
+        change(found, notifier, 1)
+        await peer.until(lambda: len(peer.told) == 5)
+        await peer.until(lambda: notifier.counts[1] == 5)
+        list(messages)
+        await peer.until(lambda: len(peer.told) == 6)
+        assert peer.told[5] == "cluster.local."
 
 
 async def test_a_serial_ahead_of_ours_is_where_we_go_on() -> None:
