@@ -31,6 +31,10 @@ class Clock:
         self.asked.put_nowait(seconds)
         await self._turn.acquire()
 
+    async def asleep(self) -> None:
+        """Wait until somebody sleeps."""
+        self.asked.put_nowait(await self.asked.get())
+
     async def go_on(self) -> float:
         """Let the next sleep end; how long it was to be."""
         seconds = await self.asked.get()
@@ -100,6 +104,7 @@ async def test_verbs_one_after_the_other_need_no_new_start() -> None:
 async def test_a_reset_ends_what_is_under_way() -> None:
     async with staged() as (stage, clock, audience):
         await stage.do(Restart(target=WEB), audience.publish)
+        await clock.asleep()
         await stage.do(Reset(), audience.publish)
         assert stage.under_way == 0
         await clock.go_on()
