@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import zlib
+from functools import cache
 from random import Random
 
 from tests.soak.world import World
@@ -38,8 +39,11 @@ def script(rng: Random) -> Script:
     return answer
 
 
-def reply(packet: bytes, question: bytes, records: bytes, count: int = 1, flags: int = 0x8180) -> bytes:
-    counts = (1, count if records else 0, 0, 0)
+def reply(
+    packet: bytes, question: bytes, records: bytes, count: int = 1, flags: int = 0x8180, additional: int = 0
+) -> bytes:
+    """An answer to a packet: `count` records of the answer section, then the additional ones."""
+    counts = (1, count if records else 0, 0, additional)
     return packet[:2] + _HEADER.pack(0, flags, *counts)[2:] + question + records
 
 
@@ -61,11 +65,16 @@ def forged(packet: bytes, question: bytes) -> list[bytes]:
 
 def pointers(_: Random, packet: bytes, question: bytes) -> list[bytes]:
     """A chain of pointers, and records that are called what it ends in; an OPT record that is not last."""
-    start = 12 + len(question) + 12
+    return [reply(packet, question, _chained(len(question)), 1601, additional=1601)]
+
+
+@cache
+def _chained(question: int) -> bytes:
+    start = 12 + question + 12
     chain = b"\xc0\x0c" + b"".join(struct.pack("!H", 0xC000 | at) for at in range(start, start + 12000, 2))
     end = struct.pack("!H", 0xC000 | start + 12000)
-    rows = record(b"\xc0\x0c", 65280, chain) + record(end, 1, POISON) * 3000 + record(b"\0", 41, b"")
-    return [reply(packet, question, rows[:65000], 3000)]
+    many = record(end, 1, POISON) * 1600
+    return record(b"\xc0\x0c", 65280, chain) + many + record(b"\0", 41, b"") + many
 
 
 def garbage(rng: Random, packet: bytes, question: bytes) -> list[bytes]:

@@ -113,22 +113,23 @@ def _answer(packet: bytes, start: int) -> Message:
         if following > len(packet):
             raise MalformedError("a record goes beyond the end of the packet")
         if type_ == records.OPT:
-            if number < additional or end < len(packet):
+            if number < additional:
                 raise MalformedError("an OPT record out of place")
             # What is behind it goes with it: names there may point at what would have moved, and a client misses
             # nothing in an additional section that it cannot ask for (RFC 2181, 9).
             kept, end = number, position
             rcode |= (ttl >> 24) << 4
             errors = _errors(packet[at + 10 : following])
-        elif end == len(packet):
-            ttl = ttl if ttl <= _MAX_TTL else 0
-            if type_ == records.SOA and counts[0] <= number < additional:
-                has_soa = True
-                ttl = min(ttl, *struct.unpack_from("!I", packet, following - 4))
-            ttls.append((at + 4 - start, ttl))
+            break
+        ttl = ttl if ttl <= _MAX_TTL else 0
+        if type_ == records.SOA and counts[0] <= number < additional:
+            has_soa = True
+            ttl = min(ttl, *struct.unpack_from("!I", packet, following - 4))
+        ttls.append((at + 4 - start, ttl))
         position = following
-    if position < len(packet):
-        raise MalformedError("something follows the last record")
+    else:
+        if position < len(packet):
+            raise MalformedError("something follows the last record")
     lowest = min((ttl for _, ttl in ttls), default=None) if has_soa or counts[0] else None
     sections = (counts[0], counts[1], kept - additional)
     return Message(rcode, sections, packet[start:end], tuple(ttls), lowest, bool(flags & AD), bool(flags & AA), errors)

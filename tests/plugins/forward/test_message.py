@@ -152,10 +152,10 @@ def test_opt_record_of_the_upstream_is_cut_off_with_what_is_behind_it(behind: tu
     assert answer.rcode() == 16
 
 
-@pytest.mark.parametrize("counts", [(2, 0, 0), (1, 1, 0), (1, 0, 2)])
-def test_opt_record_that_is_not_the_only_one_of_the_additional_section(counts: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize("counts", [(2, 0, 0), (1, 1, 0)])
+def test_opt_record_of_another_section(counts: tuple[int, int, int]) -> None:
     response = dns.message.from_wire(upstream(QUERY, [A], edns=False)).to_wire()
-    packet = response[:6] + struct.pack("!3H", *counts) + response[12:] + OPT * (sum(counts) - 1)
+    packet = response[:6] + struct.pack("!3H", *counts) + response[12:] + OPT
     with pytest.raises(MalformedError, match="OPT record out of place"):
         message.answer(packet, START)
 

@@ -14,7 +14,9 @@ import pytest
 
 from minidns.config.settings import ConfigError, Forward, Upstream
 from minidns.core import names
+from minidns.plugins.forward import message
 from minidns.plugins.forward.upstream import NETWORK_ERROR, NO_REACHABLE_AUTHORITY, Server, UpstreamError, mixed_case
+from tests.soak.upstream import record, reply
 from tests.support.neighbours import answer_to, certificate, free_port, knot, scripted
 
 
@@ -199,6 +201,34 @@ async def test_malformed_records_are_an_error_at_once() -> None:
     async with scripted(lambda query, _: [answer_to(query, RIGHT)[:-3]]) as liar:
         with pytest.raises(UpstreamError, match="malformed answer"):
             await server(liar.port).ask(A)
+
+
+async def test_one_large_answer_is_read_per_turn_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others are answered in between, however many come at once."""
+    at, turn, reading = [], 0, message.answer
+
+    def answer(packet: bytes, start: int) -> message.Message:
+        at.append(turn)
+        return reading(packet, start)
+
+    def right(query: bytes, _: str) -> list[bytes]:
+        return [reply(query, query[12 : 12 + len(A)], record(b"\xc0\x0c", 1, b"\n\0\0\1") * 300, 300)]
+
+    async def turns() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(message, "answer", answer)
+    async with scripted(right) as other:
+        upstream = server(other.port, force_tcp=True)
+        counting = asyncio.create_task(turns())
+        answers = await asyncio.gather(*(upstream.ask(A) for _ in range(20)))
+        counting.cancel()
+        upstream.close()
+    assert {one.counts for one in answers} == {(300, 0, 0)}
+    assert len(set(at)) == len(at) == 20
 
 
 async def test_connection_is_used_again() -> None:
