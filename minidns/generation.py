@@ -48,6 +48,7 @@ class Generation:
         self.listed = asyncio.Event()
         if source is None or source.synced.is_set():
             self.listed.set()
+        self._renewing = False
         self._task: asyncio.Task[None] | None = None
         self.notifier = Notifier((), self.advance)
         self._notifying = False
@@ -72,6 +73,11 @@ class Generation:
             site.mark_synced(source.missing)
             await generation._restore(site)
         return generation
+
+    @property
+    def answers(self) -> bool:
+        """Whether there is something to answer from, in every process."""
+        return self.site.synced and not self._renewing
 
     async def prepare(self, site: Site) -> None:
         """Make a site the successor, that answers from the same objects by another configuration. Zones that both have
@@ -184,14 +190,18 @@ class Generation:
 
     async def _mark_synced(self, source: Source) -> None:
         """Answer from the lists that are in."""
-        for site in self._sites():
-            is_first = not site.synced
-            site.mark_synced(source.missing)
-            site.mark_stale("")
-            if is_first:
-                await self._restore(site)
-            if self.answering:
-                await self.answering.mark_synced(site)
+        self._renewing = not self.site.synced
+        try:
+            for site in self._sites():
+                is_first = not site.synced
+                site.mark_synced(source.missing)
+                site.mark_stale("")
+                if is_first:
+                    await self._restore(site)
+                if self.answering:
+                    await self.answering.mark_synced(site)
+        finally:
+            self._renewing = False
         if self._notifying:
             self.notify()
 

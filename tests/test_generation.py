@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from minidns.admin.state import readiness
 from minidns.app import App
 from minidns.config.plugins.transfer import Secondary, Transfer
 from minidns.config.settings import Cluster, Config, Kubernetes, ServerBlock
@@ -147,6 +148,28 @@ async def test_changes_while_a_zone_is_filled_are_in_it(step: int) -> None:
     await old.succeed(OTHER_TTL, site)
     assert old.site is site
     assert not before.nodes
+
+
+async def test_ready_is_said_once_every_process_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers do when they have been forked anew."""
+    begun, done = asyncio.Event(), asyncio.Event()
+
+    async def mark_synced(_: Serving, site: Site) -> None:
+        assert site.synced
+        begun.set()
+        await done.wait()
+
+    monkeypatch.setattr(Serving, "mark_synced", mark_synced)
+    async with ApiServer() as server:
+        server.load_recording()
+        block = replace(BLOCK, listen=(Listen("127.0.0.1", 0),))
+        app = App(replace(CONFIG, source=Cluster(endpoint=server.url), admin=None, servers=(block,)))
+        async with asyncio.timeout(PATIENCE), app.running():
+            await begun.wait()
+            assert readiness(app) == (False, "not ready: waiting for the first full list")
+            done.set()
+            await app.generation.listed.wait()
+            assert readiness(app) == (True, "ready")
 
 
 async def test_a_cluster_that_is_followed_no_more_does_not_stay_in_memory() -> None:

@@ -28,10 +28,10 @@ def endpoints(running: Running, asked: Mapping[str, int]) -> tuple[Endpoint, ...
 
 def readiness(running: Running) -> tuple[bool, str]:
     """Whether there is something to answer from, and one line that says so or why not."""
-    source, site = running.generation.source, running.generation.site
+    source = running.generation.source
     if running.stopping:
         return False, "stopping"
-    if not site.synced:
+    if not running.generation.answers:
         problem = source.problem()[0] if source else ""
         return False, f"not ready: {problem or 'waiting for the first full list'}"
     if source is not None and source.stale:
