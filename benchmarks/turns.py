@@ -18,6 +18,7 @@ import msgspec
 
 from minidns.admin import zones
 from minidns.admin.running import Running
+from minidns.config.plugins.forward import Forward, Upstream
 from minidns.config.settings import Cluster, Config, Kubernetes, ServerBlock
 from minidns.core import names
 from minidns.core.batches import batches, differences
@@ -31,6 +32,8 @@ PER_SERVICE, NAMESPACES, HUGE = 100, 100, 10_000
 BLOCK = ServerBlock(kubernetes=Kubernetes())
 CONFIG = Config(servers=(BLOCK,), source=Cluster())
 OTHER_TTL = replace(CONFIG, servers=(replace(BLOCK, kubernetes=Kubernetes(ttl=30)),))
+FORWARDED = replace(CONFIG, servers=(replace(BLOCK, forwards=(Forward(upstreams=(Upstream(host="127.0.0.1"),)),)),))
+OTHER_ZONE = replace(CONFIG, servers=(replace(BLOCK, kubernetes=Kubernetes(zones=("other.test",))),))
 HTTP, SQL = Port("http", "TCP", 80), Port("sql", "TCP", 5432)
 
 
@@ -95,7 +98,15 @@ class Turns:
 async def reload(old: Generation, config: Config) -> None:
     site = site_of(config, 2, like=old.site)
     await old.prepare(site)
+    site.take_over(old.site)
     await old.succeed(config, site)
+    await site.sweep()
+
+
+async def freshen(generation: Generation) -> None:
+    """The first lists are in after a start from a state file."""
+    generation.site.mark_stale("")
+    await generation.site.sweep()
 
 
 async def relist(generation: Generation, listed: Replaced) -> None:
@@ -106,8 +117,9 @@ async def relist(generation: Generation, listed: Replaced) -> None:
 
 
 async def zone_file(generation: Generation) -> None:
-    (one,) = zones.endpoints(cast(Running, Served(generation)))
-    reply = await one.handler(Asked({}))
+    endpoints = zones.endpoints(cast(Running, Served(generation)))
+    (handler,) = (one.handler for one in endpoints if one.path == "/zone")
+    reply = await handler(Asked({}))
     assert not isinstance(reply.body, bytes | str)
     async for _ in reply.body:
         pass
@@ -136,12 +148,16 @@ async def main(count: int) -> None:
     turns = Turns()
     await turns.told("reload, zone as before", reload(generation, CONFIG))
     await turns.told("reload, another TTL", reload(generation, OTHER_TTL))
+    await turns.told("reload, forward added", reload(generation, FORWARDED))
+    generation.site.mark_stale("yesterday")
+    await turns.told("the stale mark ends", freshen(generation))
     for kind in (Service, EndpointSlice):
         listed = Replaced(kind, tuple(generation.site.known()[kind].values()))
         await turns.told(f"re-list of {kind.__name__}s", relist(generation, listed))
     await turns.told("GET /zone", zone_file(generation))
     await turns.told("explain with a search list", search(generation))
     await turns.told("first SRV of 10,000 endpoints", ask_all(generation))
+    await turns.told("reload, another cluster domain", reload(generation, OTHER_ZONE))
 
 
 if __name__ == "__main__":

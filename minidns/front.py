@@ -195,6 +195,11 @@ class BlockFront:
             if line is not None:
                 queries.info("[INFO] %s", line)
 
+    def retire(self) -> None:
+        """Somebody else answers from the zones by now."""
+        for responder in self.responders:
+            responder.retire()
+
     def close(self) -> None:
         """Give up what is being resolved."""
         if self.resolver is not None:

@@ -80,8 +80,8 @@ class Generation:
         return self.site.synced and not self._renewing
 
     async def prepare(self, site: Site) -> None:
-        """Make a site the successor, that answers from the same objects by another configuration. Zones that both have
-        are shared, others are filled while this one answers."""
+        """Make a site the successor, that answers from the same objects by another configuration. Zones with the same
+        nodes are shared, others are filled while this one answers."""
         self.successor = site
         if not set(site.zones) <= set(self.site.zones):
             for known in self.site.known().values():
@@ -101,12 +101,14 @@ class Generation:
         site.advance(ahead, but=old.zones)
 
     async def succeed(self, config: Config, site: Site) -> None:
-        """The successor has taken over."""
+        """The successor has taken over. Ends when every answer is by its configuration."""
         old = self.site
         site.watchers = old.watchers
         for front in old.fronts:
             front.close()
         self.config, self.site, self.successor = config, site, None
+        if self.answering:
+            await self.answering.sweep(site)
         await _empty(set(old.zones) - set(site.zones))
 
     def publish(self, changes: Sequence[Change]) -> None:
@@ -200,6 +202,7 @@ class Generation:
                     await self._restore(site)
                 if self.answering:
                     await self.answering.mark_synced(site)
+                    await self.answering.sweep(site)
         finally:
             self._renewing = False
         if self._notifying:

@@ -30,7 +30,7 @@ from tests.support.clusters import endpoints, headless, service
 PATIENCE = 20.0
 BLOCK = ServerBlock(kubernetes=Kubernetes(ttl=5))
 CONFIG = Config(servers=(BLOCK,), source=Cluster())
-OTHER_TTL = replace(CONFIG, servers=(replace(BLOCK, kubernetes=Kubernetes(ttl=30)),))
+OTHER_NAMES = replace(CONFIG, servers=(replace(BLOCK, kubernetes=Kubernetes(endpoint_pod_names=True)),))
 OBJECTS: list[Object] = [
     *(service(f"a/web-{n}", f"10.96.{n >> 8}.{n & 255}", ports="http:80") for n in range(500)),
     headless("a/db"),
@@ -72,7 +72,7 @@ def test_zones_that_are_told_the_same_are_taken_over() -> None:
     same = replace(CONFIG, state=None)
     site = site_of(same, 2, like=old.site)
     assert site.zones == old.site.zones
-    assert site_of(OTHER_TTL, 2, like=old.site).zones != old.site.zones
+    assert site_of(OTHER_NAMES, 2, like=old.site).zones != old.site.zones
 
 
 async def test_a_reload_that_changes_nothing_of_a_zone_touches_none_of_its_names() -> None:
@@ -103,7 +103,7 @@ async def test_no_serial_is_of_two_states_of_a_zone(workers: int) -> None:
     """Two configurations that follow the same cluster, each by lists of its own; with workers, the old ones go on for a
     while after the new ones answer."""
     serials = Serials(steady=lambda: 5.0)
-    old, new = followed(CONFIG, serials), followed(OTHER_TTL, serials)
+    old, new = followed(CONFIG, serials), followed(OTHER_NAMES, serials)
     new.answering = Workers(new.site, workers) if workers > 1 else Serving(new.site)
     used = []
 
@@ -126,7 +126,7 @@ async def test_no_serial_is_of_two_states_of_a_zone(workers: int) -> None:
 @pytest.mark.parametrize("step", range(5))
 async def test_changes_while_a_zone_is_filled_are_in_it(step: int) -> None:
     old = generation()
-    site = Counted(OTHER_TTL)
+    site = Counted(OTHER_NAMES)
     preparing = asyncio.create_task(old.prepare(site))
     changes: list[Change] = [
         Upserted(service("a/web-499", "10.97.0.1")),
@@ -145,7 +145,7 @@ async def test_changes_while_a_zone_is_filled_are_in_it(step: int) -> None:
     assert max(site.batches) <= WORK // 20 + 50
     assert len(site.batches) > 20
     before = old.site.zones[0]
-    await old.succeed(OTHER_TTL, site)
+    await old.succeed(OTHER_NAMES, site)
     assert old.site is site
     assert not before.nodes
 

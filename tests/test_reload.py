@@ -8,9 +8,12 @@ import socket
 import subprocess
 from pathlib import Path
 
+import dns.flags
 import dns.rcode
+import dns.serial
 import pytest
 
+from tests.support.client import explained
 from tests.support.neighbours import free_port
 from tests.support.running import Running, eventually, minidns
 from tests.support.threaded import ThreadedApiServer, api_server, namespace, service
@@ -152,6 +155,105 @@ def test_a_state_file_does_not_stand_for_the_first_list_of_a_reload(tmp_path: Pa
             eventually(lambda: running.said("answering by the new configuration"))
             assert everywhere(running, "10.96.0.9", 5)
             assert running.ask("1-2-3-4.default.pod.cluster.local").rcode() == dns.rcode.NXDOMAIN
+
+
+ANSWERED = """
+.:0 {{
+    bind 127.0.0.1
+    kubernetes cluster.local {{
+        endpoint {url}
+        ttl {ttl}
+        pods {pods}
+    }}
+    {more}
+}}
+"""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_leaves_the_nodes_as_they_are_is_in_every_answer(tmp_path: Path, workers: str) -> None:
+    """TTL, recursion, names by pod address: of answers that were ready, of some that were not, and back again."""
+    corefile = tmp_path / "Corefile"
+    with api_server() as server:
+        cluster(server, "10.96.0.1")
+        written: dict[str, object] = {"url": server.url, "ttl": 5, "pods": "disabled", "more": ""}
+        corefile.write_text(ANSWERED.format(**written))
+        with minidns("--conf", str(corefile), "--workers", workers) as running:
+            eventually(lambda: everywhere(running, "10.96.0.1", 5))
+            serial = soa(running)
+            changes: list[dict[str, object]] = [
+                {"ttl": 6},
+                {"more": f"forward . 127.0.0.1:{free_port()}"},
+                {"pods": "insecure", "ttl": 7},
+                {"pods": "disabled", "more": ""},
+                {"ttl": 5, "more": f"forward . 127.0.0.1:{free_port()}\n cache 3"},
+                {"more": ""},
+            ]
+            for told, changed in enumerate(changes, 1):
+                written |= changed
+                reread(running, corefile, ANSWERED.format(**written))
+                eventually(lambda: sum("by the new configuration" in line for line in running.lines) == told)  # noqa: B023
+                recursion, ttl = (
+                    "forward" in str(written["more"]),
+                    3 if "cache" in str(written["more"]) else written["ttl"],
+                )
+                for _ in range(16):
+                    for name in (NAME, f"none.{NAME}", "dns-version.cluster.local"):
+                        assert bool(running.ask(name).flags & dns.flags.RA) == recursion
+                    assert running.ask(NAME).answer[0].ttl == ttl
+                    pod = running.ask("1-2-3-4.default.pod.cluster.local")
+                    assert bool(pod.answer) == (written["pods"] == "insecure")
+                assert dns.serial.Serial(soa(running)) >= serial
+                serial = soa(running)
+                # Still followed.
+                address = f"10.96.1.{told}"
+                server.put("services", service("web", clusterIP=address))
+                eventually(lambda: everywhere(running, address, int(str(ttl))))  # noqa: B023
+            serial = soa(running)
+            # One that cannot be had: nothing is different.
+            with socket.socket() as taken:
+                taken.bind(("127.0.0.1", 0))
+                taken.listen()
+                text = ANSWERED.format(**written | {"ttl": 9}).replace(".:0", f".:{taken.getsockname()[1]}")
+                reread(running, corefile, text)
+                eventually(lambda: running.said("stays as it was: cannot listen on"))
+            assert everywhere(running, address, 5)
+            assert soa(running) == serial
+            # Several at once: the last one counts.
+            for ttl in (20, 21, 22):
+                reread(running, corefile, ANSWERED.format(**written | {"ttl": ttl}))
+            eventually(lambda: everywhere(running, address, 22))
+            server.put("services", service("web", clusterIP="10.96.0.9"))
+            eventually(lambda: everywhere(running, "10.96.0.9", 22))
+            assert not running.said("Traceback")
+
+
+def soa(running: Running) -> int:
+    return int(running.ask("cluster.local", "SOA").answer[0][0].serial)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_stale_mark_ends_in_every_answer(tmp_path: Path, workers: str) -> None:
+    state = tmp_path / "state"
+    questions = [(NAME, "A"), (NAME, "TXT"), (f"none.{NAME}", "A"), ("dns-version.cluster.local", "TXT")]
+    with api_server() as server:
+        cluster(server, "10.96.0.1")
+        arguments = ["--kubeconfig", server.kubeconfig(tmp_path), "--workers", workers, "--state", str(state)]
+        with minidns(*arguments) as running:
+            eventually(lambda: everywhere(running, "10.96.0.1", 5))
+            eventually(state.exists)
+        server.stop()
+        with minidns(*arguments) as running:
+            for _ in range(8):
+                for question in questions:
+                    assert {3, 19} & {code for code, _ in explained(running.ask(*question))}
+            server.start()
+            eventually(lambda: running.said(": synced in "))
+            for _ in range(8):
+                for question in questions:
+                    assert not {3, 19} & {code for code, _ in explained(running.ask(*question))}
+            server.put("services", service("web", clusterIP="10.96.0.2"))
+            eventually(lambda: everywhere(running, "10.96.0.2", 5))
 
 
 def reread(running: Running, file: Path, text: str) -> None:

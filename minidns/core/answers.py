@@ -15,7 +15,7 @@ from minidns.core import names, reasons, records, schema
 from minidns.core.names import Name
 from minidns.core.reasons import Reason, Why
 from minidns.core.records import Rrset
-from minidns.core.schema import Apex, Exists, Hosts, Part, Text, ZoneSettings
+from minidns.core.schema import Apex, Exists, Hosts, Part, PodMode, Text, ZoneSettings
 from minidns.core.zone import Zone
 
 #: SOA refresh, retry and expire in seconds, as CoreDNS has them. Nobody transfers the zone.
@@ -168,6 +168,8 @@ def _additional(zone: Zone, rrset: Rrset) -> tuple[Rrset, ...]:
 
 def _synthesized(zone: Zone, name: Name, type_: int) -> Answer | None:
     """The address that the name of a pod says (`pods insecure`), when its namespace exists."""
+    if zone.settings.pods is not PodMode.INSECURE:
+        return None
     above = zone.nodes.get(names.parent(name))
     if above is None or Exists(pods=True) not in above.parts:
         return None

@@ -20,7 +20,7 @@ from minidns.core.names import Name
 from minidns.core.ready import Ready
 from minidns.core.reasons import Reason, Why
 from minidns.core.wire import Profile, Question
-from minidns.core.zone import NOTHING, Node, Zone
+from minidns.core.zone import Node, Zone
 
 log = logging.getLogger(__name__)
 
@@ -167,6 +167,7 @@ class Responder:
         self._channels: list[Channel] = []
         self._options = wire.NO_OPTIONS
         self._stale = False
+        self._keeps = True
         self._soa: dict[tuple[Name, int], bytes] = {}
         self._soa_serial = zone.serial
 
@@ -183,7 +184,7 @@ class Responder:
     def mark_stale(self, text: str) -> None:
         """Say "Stale Answer" or "Stale NXDOMAIN Answer" (RFC 8914, 4.4 and 4.20) with every answer; "" ends it.
 
-        The text goes with answers that have no reason of their own to give.
+        The text goes with answers that have no reason of their own to give. What is ready at nodes is outdated.
         """
         options = wire.ede(_STALE, text) if text and self.explain else wire.NO_OPTIONS
         if (options, bool(text)) == (self._options, self._stale):
@@ -191,8 +192,11 @@ class Responder:
         self._options, self._stale = options, bool(text)
         for channel in self._channels:
             channel.profiles.clear()
-        for node in self.zone.nodes.values():
-            node.ready = NOTHING
+        self.zone.outdated = True
+
+    def retire(self) -> None:
+        """Leave nothing at the zone's nodes from now on: somebody else answers from it, who may say other things."""
+        self._keeps = False
 
     def respond(self, packet: bytes, channel: Channel) -> bytes | Forward | None:
         """The answer to a packet, None for silence, or what to forward. Never raises."""
@@ -274,7 +278,7 @@ class Responder:
             if self._is_elsewhere(name, answer):
                 return Forward(question or wire.parse(packet), answer if answer.outside else None)
             ready = self._prepare(name, answer)
-            if answer.reason.general if key == _MISS else _stays(answer):
+            if self._keeps and (answer.reason.general if key == _MISS else _stays(answer)):
                 ready.kind = _SLOTS.get(key, _OTHER_SLOT) * _RCODES + ready.rcode
                 node.ready = {**node.ready, key: ready}
         channel.counts[_SLOTS.get(type_, _OTHER_SLOT) * _RCODES + ready.rcode] += 1

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import msgspec
@@ -66,6 +66,18 @@ class ZoneSettings:
     ns_addresses: tuple[bytes, ...] = ()
 
     @property
+    def shape(self) -> ZoneSettings:
+        """All that decides which nodes an index has, the rest as nothing: one index can answer by any of the settings
+        that share it, one after the other (`minidns.core.zone.Zone.answer_by`)."""
+        pods = self.pods if self.pods is PodMode.VERIFIED else PodMode.DISABLED
+        return replace(self, ttl=0, version_ttl=0, negative=None, pods=pods, ns_addresses=())
+
+    @property
+    def times(self) -> tuple[object, ...]:
+        """The TTLs of all records, and the minimum of the SOA record."""
+        return self.ttl, self.version_ttl, self.soa_times
+
+    @property
     def negative_ttl(self) -> int:
         """Seconds that a negative answer may be kept: short, so that a pod which starts is not hidden for long."""
         return min(self.soa_times)
@@ -103,7 +115,7 @@ class Alias(msgspec.Struct, frozen=True, gc=False):
 
 
 class Exists(msgspec.Struct, frozen=True, gc=False):
-    """The name exists, without a record of its own: a namespace; `pods` when names by address below it are answered."""
+    """The name exists, without a record of its own: a namespace; `pods` where the names of pods are below it."""
 
     pods: bool = False
 
@@ -207,7 +219,7 @@ def of_namespace(settings: ZoneSettings, namespace: str) -> Iterator[Placed]:
     if owner := namespace_name(settings, namespace, "svc"):
         yield owner, Exists()
     if owner := namespace_name(settings, namespace, "pod"):
-        yield owner, Exists(pods=settings.pods is PodMode.INSECURE)
+        yield owner, Exists(pods=True)
 
 
 def of_pod(settings: ZoneSettings, pod: Pod) -> Iterator[Placed]:

@@ -16,6 +16,7 @@ from minidns.core import answers, names
 from minidns.core.names import Name
 from minidns.core.records import Rrset
 from minidns.core.schema import Part
+from minidns.core.walk import walk
 from minidns.core.zone import Zone
 
 #: Names and records of one step of a walk: some 0.1 ms. Names of one step of finding them, and of putting them in
@@ -122,26 +123,12 @@ class Snapshot:
 
     def _names(self, step: int) -> Iterator[Sequence[Name]]:
         """Every name that there was, once if it had records; some are new and have no records here."""
-        zone, overlay = self._zone, self._overlay
+        overlay = self._overlay
         found: list[Sequence[Name]] = []
-        at, moves, looked = 0, zone.moves, 0
-        # New names come behind the others: to look at those too would not end while every step brings some.
-        end = len(zone.nodes)
-        left = iter(zone.nodes)
-        while at < end:
-            back, again = min(at, zone.moves - moves), set[Name]()
-            if zone.moves != moves:
-                # Names that are left have moved up by one for each that went at most: look at some again.
-                at, moves = at - back, zone.moves
-                left = islice(zone.nodes, at, None)
-                again = _last(found, looked - at)
-            some: Sequence[Name] = tuple(islice(left, step + back))
-            if not some:
-                break
+        for some, seen in walk(self._zone, step):
             if overlay:
+                again = _last(found, seen)
                 some = tuple([name for name in some if name not in overlay and name not in again])
-            at += step + back
-            looked += step + back
             found.append(some)
             yield some
         # What was touched before it was looked at; what went is not among the nodes any more.

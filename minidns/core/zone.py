@@ -65,14 +65,16 @@ class Zone:
     """The index of a cluster zone and its reverse zones.
 
     `serial` is the SOA serial number (RFC 1982 arithmetic): it moves only when a record changed. `synced` is False
-    until the caller says that the first full list of everything is in. `cluster` holds the objects, and `not_ready` the
-    names that endpoints would have if they were ready: both for explanations.
+    until the caller says that the first full list of everything is in. `outdated` says that what is ready at nodes is
+    not as it would be made now, until somebody drops it (`minidns.core.walk.drop_ready`). `cluster` holds the objects,
+    and `not_ready` the names that endpoints would have if they were ready: both for explanations.
     """
 
     def __init__(self, settings: ZoneSettings, serial: int = 1) -> None:
         self.settings = settings
         self.serial = serial
         self.synced = False
+        self.outdated = False
         self.origins = (settings.origin, *settings.reverse) if settings.served else ()
         self.nodes: dict[Name, Node] = {}
         self.not_ready: Counter[Name] = Counter()
@@ -95,6 +97,15 @@ class Zone:
         if touched:
             self.serial = (self.serial + 1) & 0xFFFFFFFF
         return list(touched)
+
+    def answer_by(self, settings: ZoneSettings) -> None:
+        """Other settings of the same shape from now on. What is ready at nodes is outdated."""
+        before, ns = self.settings, self._ns()
+        assert settings.shape == before.shape
+        self.settings, self.outdated = settings, True
+        self._swap_ns(ns, {}, None)
+        if settings.times != before.times or ns != self._ns():
+            self.serial = (self.serial + 1) & 0xFFFFFFFF
 
     def shrink(self, count: int) -> bool:
         """Let go of up to `count` names of a zone that nobody asks any more. False when there is nothing to let go of,
@@ -143,7 +154,7 @@ class Zone:
     def _change(
         self, old: Object | None, new: Object | None, touched: dict[Name, None], feed: list[Touch] | None
     ) -> None:
-        ns_addresses = self._ns_addresses()
+        ns = self._ns()
         before = list(self._parts(old, new))
         if new is None or isinstance(old, EndpointSlice):
             assert old is not None
@@ -155,9 +166,7 @@ class Zone:
         for version in (old, new):
             if isinstance(version, EndpointSlice):
                 self._forget_other_ports(version)
-        if ns_addresses != (addresses := self._ns_addresses()):
-            settings = self.settings
-            self._swap(schema.of_zone(settings, ns_addresses), schema.of_zone(settings, addresses), touched, feed)
+        self._swap_ns(ns, touched, feed)
 
     def _parts(self, this: Object | None, other: Object | None) -> Iterator[Placed]:
         """What there is now because of `this` version of an object, as far as `other` may have it different."""
@@ -227,10 +236,15 @@ class Zone:
         slices = self.cluster.slices(service.key).values()
         return not any(endpoint.ready for slice_ in slices for endpoint in slice_.endpoints)
 
-    def _ns_addresses(self) -> tuple[bytes, ...]:
+    def _ns(self) -> tuple[bytes, ...]:
+        """The addresses of the name server."""
         key = self.settings.ns_service
         service = self.cluster.own_service(key) if self._exposed(key[0]) else None
         return (service and service.cluster_ips) or self.settings.ns_addresses
+
+    def _swap_ns(self, before: tuple[bytes, ...], touched: dict[Name, None], feed: list[Touch] | None) -> None:
+        if before != (after := self._ns()):
+            self._swap(schema.of_zone(self.settings, before), schema.of_zone(self.settings, after), touched, feed)
 
     def _swap(
         self,

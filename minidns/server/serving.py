@@ -67,9 +67,12 @@ class Serving:
             for listen in fronts.keys() - self._listening.keys():
                 added[listen] = self._listen(listen, fronts[listen])
         except OSError:
+            for one in site.fronts:
+                one.retire()  # what has arrived already is answered, and is not to stay in zones that are shared
             for listening in added.values():
                 await listening.stop()
             raise
+        site.take_over(self.site)
         for listen in fronts.keys() & self._listening.keys():
             front = fronts[listen]
             counted = self._counted(f"dns://{listen}", front.channel)
@@ -117,6 +120,10 @@ class Serving:
 
     async def mark_synced(self, site: Site) -> None:
         """The site knows."""
+
+    async def sweep(self, site: Site) -> None:
+        """Answer nothing any more that is ready and outdated."""
+        await site.sweep()
 
     async def report(self) -> Report:
         """What was counted so far."""

@@ -37,7 +37,8 @@ log = logging.getLogger(__name__)
 #: Seconds that a worker gets to open its sockets, and to answer what it has read at the end; and to report.
 PATIENCE = 5.0
 REPORT_PATIENCE = 1.0
-#: Seconds from the start of a worker to that of its successor at least: one that cannot start keeps no core busy.
+#: Seconds from the start of a worker to that of its successor at least, and between two attempts to start one: what
+#: cannot start keeps no core busy.
 PAUSE = 0.5
 #: Seconds between two questions to a worker whether it works, and how many in a row it may leave unanswered. One that
 #: hangs is noticed within (UNANSWERED + 1) * PULSE.
@@ -80,6 +81,9 @@ class Workers:
             finally:
                 for serving in here:
                     await serving.stop()
+            for zone in self._site.zones:
+                zone.outdated = True  # from here on nothing is ready to send in this process
+            await self._site.sweep()
         await self._fork_all()
 
     async def replace(self, site: Site) -> None:
@@ -89,7 +93,10 @@ class Workers:
 
     async def _replace(self, site: Site) -> None:
         self._open(site)
-        self._site = site
+        if site is not self._site:
+            # Only what is forked from now on sees it: workers have copies of their own of zones that both sites share.
+            site.take_over(self._site)
+            self._site = site
         old = set(self._workers)
         await self._fork_all()
         self._workers -= old
@@ -170,6 +177,9 @@ class Workers:
         """Answer with workers that share what the first full list has made; they do when this ends."""
         await asyncio.wait((self._later(self._renew(site)),))
 
+    async def sweep(self, site: Site) -> None:
+        """Nothing is ready to send here, and workers begin with nothing."""
+
     async def _renew(self, site: Site) -> None:
         async with self._changing:
             if site is self._site:
@@ -195,8 +205,7 @@ class Workers:
         await asyncio.gather(*(worker.listening() for worker in workers))
 
     async def _fork(self, slot: int) -> _Worker:
-        ours, theirs = socket.socketpair()
-        pid = os.fork()
+        ours, theirs, pid = await _forked()
         if pid == 0:
             opened = self._slots[slot]
             become_worker(self._site, theirs, {listen: opened[listen] for listen in self._site.by_address()})
@@ -346,6 +355,23 @@ class _Worker:
     def _kill(self) -> None:
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
+
+
+async def _forked() -> tuple[socket.socket, socket.socket, int]:
+    """A socket pair, and what a fork gives. While the system has no process for us it is tried again and again, and the
+    workers that there are answer on."""
+    told = False
+    while True:
+        ours, theirs = socket.socketpair()
+        try:
+            return ours, theirs, os.fork()
+        except OSError as error:
+            ours.close()
+            theirs.close()
+            if not told:
+                log.error("cannot start a worker, trying again: %s", error.strerror)
+            told = True
+        await asyncio.sleep(PAUSE)
 
 
 async def _end_of(pid: int) -> None:

@@ -117,6 +117,7 @@ def soa(zone: Zone, origin: Name, serial: int) -> Rrset:
 
 def _records(zone: Zone, origin: Name, since: Sequence[Step]) -> Iterator[Sequence[Rrset]]:
     """The records of an incremental transfer (RFC 1995, 4): some, and some more; none is a turn for others."""
+    ttl = zone.settings.ttl
     old, new = (soa(zone, origin, serial) for serial in (since[0].old, since[-1].new))
     removed: Sequence[bytes] = ()
     added: Sequence[bytes] = ()
@@ -125,7 +126,6 @@ def _records(zone: Zone, origin: Name, since: Sequence[Step]) -> Iterator[Sequen
             yield ()
         else:
             removed, added = parts
-    ttl = zone.settings.ttl
     yield new, old
     yield from _rrsets(removed, ttl)
     yield (new,)

@@ -1,8 +1,8 @@
 """The zones as secondaries have them, in a file: a minidns that starts knows what has changed since, and sends that.
 
 The file: a line that says what it is and its version, then each zone index with its serial, and the SHA-256 of all
-before it. Of an index these are all records but SOA, in the form of the journal. What is larger than `LARGEST` is not
-kept: its secondaries get the whole zone after a restart.
+before it. Of an index these are its TTLs and all records but SOA, in the form of the journal. What is larger than
+`LARGEST` is not kept: its secondaries get the whole zone after a restart.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 LARGEST = 8 << 20
 #: Seconds between two writes, at least.
 INTERVAL = 10.0
-MAGIC = b"minidns zones, version 1\n"
-_HEAD = struct.Struct(">IIHI")
+MAGIC = b"minidns zones, version 2\n"
+_HEAD = struct.Struct(">IIIHI")
 _DIGEST = hashlib.sha256().digest_size
 #: Records that are read before others get a turn.
 _SLICE = 500
@@ -54,8 +54,8 @@ class Kept:
             now = [(zone, journal, stack.enter_context(Snapshot(zone))) for zone, journal in indexes]
             found = await asyncio.to_thread(self._read)
             for zone, journal, snapshot in now:
-                serial, ttl, packed = found.get(b"".join(zone.origins), (snapshot.serial, 0, b""))
-                if ttl == zone.settings.ttl and is_ahead(snapshot.serial, serial):
+                serial, ttls, packed = found.get(b"".join(zone.origins), (snapshot.serial, (0, 0), b""))
+                if ttls == _ttls(snapshot) and is_ahead(snapshot.serial, serial):
                     added, removed = await _compared(packed, zone, snapshot)
                     journal.precede(serial, snapshot.serial, by_origin(zone, added, removed))
                     log.info("secondaries that have serial %d get what has changed since", serial)
@@ -83,7 +83,7 @@ class Kept:
                             return
                         await asyncio.sleep(0)
             origins = b"".join(zone.origins)
-            data += _HEAD.pack(snapshot.serial, zone.settings.ttl, len(origins), len(packed)) + origins + packed
+            data += _HEAD.pack(snapshot.serial, *_ttls(snapshot), len(origins), len(packed)) + origins + packed
         try:
             await asyncio.to_thread(_write, self._path, bytes(data))
             self._saved, self._told = serials, ""
@@ -92,8 +92,8 @@ class Kept:
                 log.warning("cannot keep the zones in %s: %s", self._path, error)
             self._told = str(error)
 
-    def _read(self) -> dict[bytes, tuple[int, int, bytes]]:
-        """(serial, TTL, packed records) of each index, by its origins."""
+    def _read(self) -> dict[bytes, tuple[int, tuple[int, int], bytes]]:
+        """(serial, TTLs, packed records) of each index, by its origins."""
         found = {}
         try:
             data = self._path.read_bytes()
@@ -101,9 +101,9 @@ class Kept:
             if not data.startswith(MAGIC) or hashlib.sha256(data[:-_DIGEST]).digest() != data[-_DIGEST:]:
                 raise ValueError("it is damaged, or not of this version")
             while body:
-                serial, ttl, origins, packed = _HEAD.unpack_from(body)
+                serial, ttl, version_ttl, origins, packed = _HEAD.unpack_from(body)
                 middle = _HEAD.size + origins
-                found[body[_HEAD.size : middle]] = serial, ttl, body[middle : middle + packed]
+                found[body[_HEAD.size : middle]] = serial, (ttl, version_ttl), body[middle : middle + packed]
                 body = body[middle + packed :]
         except FileNotFoundError:
             return {}
@@ -111,6 +111,11 @@ class Kept:
             log.warning("the zones in %s are ignored: %s", self._path, error)
             return {}
         return found
+
+
+def _ttls(snapshot: Snapshot) -> tuple[int, int]:
+    """Those of all records, which are others with another."""
+    return snapshot.settings.ttl, snapshot.settings.version_ttl
 
 
 async def _compared(packed: bytes, zone: Zone, snapshot: Snapshot) -> tuple[list[Record], list[Record]]:

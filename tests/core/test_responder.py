@@ -20,6 +20,7 @@ from minidns.core import names, records, wire
 from minidns.core.model import Deleted, Namespace, Service, Upserted
 from minidns.core.responder import MAX_PROFILES, Channel, Forward, Responder
 from minidns.core.schema import PodMode, ZoneSettings
+from minidns.core.walk import drop_ready
 from minidns.core.zone import Node, Zone
 from tests.support.client import ask, explained, parsed, presentation, query, said
 from tests.support.clusters import address, endpoints, external, headless, pod, service, zone_of
@@ -471,8 +472,45 @@ def test_stale_is_said_where_nothing_else_is_and_within_the_limit() -> None:
     assert (dns.rcode.to_text(negative.rcode()), len(negative.authority)) == ("NXDOMAIN", 1)
     assert explained(negative)[0][0] == 19
     responder.mark_stale("")
+    swept(responder)
     assert explained(parsed(responder.respond(query(f"web.{Z}"), channel))) == []
     assert explained(parsed(responder.respond(query(longest, edns=512), channel)))[0][0] == 0
+
+
+def swept(responder: Responder) -> None:
+    for _ in drop_ready(responder.zone):
+        pass
+
+
+def test_the_beginning_and_the_end_of_staleness_look_at_no_node() -> None:
+    """It took 45 ms at 300,000 endpoints. What is ready is dropped in steps: by then an answer is old or new."""
+    zone = sample()
+    responder = Responder(zone)
+    questions = [(f"web.{Z}", "A"), (f"web.{Z}", "AAAA"), (f"db.{Z}", "SRV"), (f"none.{Z}", "A"), (f"web.{Z}", "MX")]
+    fresh = [said(ask(responder, *question)) for question in questions]
+    kept = {name: node.ready for name, node in zone.nodes.items()}
+    before = zone.outdated
+    assert calls(lambda: responder.mark_stale("old")) < 20
+    assert (before, zone.outdated) == (False, True)
+    assert all(node.ready is kept[name] for name, node in zone.nodes.items())
+    swept(responder)
+    for question in questions:
+        assert explained(ask(responder, *question))[0][0] in (3, 19)
+    assert calls(lambda: responder.mark_stale("")) < 20
+    swept(responder)
+    assert [said(ask(responder, *question)) for question in questions] == fresh
+    for question in questions:
+        assert not {3, 19} & {code for code, _ in explained(ask(responder, *question))}
+
+
+def test_one_that_is_retired_answers_and_leaves_nothing_at_the_nodes() -> None:
+    zone = sample()
+    old, new = Responder(zone), Responder(zone, recursion=True)
+    old.retire()
+    for name, type_ in ((f"web.{Z}", "A"), (f"web.{Z}", "TXT"), (f"none.{Z}", "A"), (f"in.{Z}", "A")):
+        for _ in range(2):
+            assert not ask(old, name, type_).flags & dns.flags.RA
+        assert ask(new, name, type_).flags & dns.flags.RA
 
 
 def test_every_answer_of_the_zone_says_that_it_is_stale() -> None:

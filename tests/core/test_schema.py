@@ -64,7 +64,7 @@ def test_names_that_do_not_fit_below_a_deep_zone() -> None:
 @pytest.mark.parametrize("mode", PodMode)
 def test_a_namespace(mode: PodMode) -> None:
     given = dict(schema.of_namespace(ZoneSettings(pods=mode), "a"))
-    assert given == {name("a.svc"): Exists(), name("a.pod"): Exists(pods=mode is PodMode.INSECURE)}
+    assert given == {name("a.svc"): Exists(), name("a.pod"): Exists(pods=True)}
 
 
 @pytest.mark.parametrize("mode", PodMode)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -27,8 +28,11 @@ from minidns.core.model import (
     Upserted,
 )
 from minidns.core.names import Name
+from minidns.core.records import Rrset
 from minidns.core.responder import Responder
 from minidns.core.schema import PodMode, ZoneSettings
+from minidns.core.snapshot import Snapshot
+from minidns.core.walk import drop_ready
 from minidns.core.zone import Touch, Zone
 from tests.support.client import explained, parsed, presentation
 from tests.support.clusters import (
@@ -247,6 +251,55 @@ def check(settings: ZoneSettings, sequence: list[Change]) -> None:
 @settings(max_examples=80)
 def test_any_changes_give_what_a_fresh_build_gives(settings: ZoneSettings, sequence: list[Change]) -> None:
     check(settings, sequence)
+
+
+others = st.fixed_dictionaries(
+    {
+        "ttl": st.sampled_from([5, 30]),
+        "version_ttl": st.sampled_from([schema.VERSION_TTL, 60]),
+        "negative": st.sampled_from([None, (3, 2)]),
+        "pods": st.sampled_from([PodMode.DISABLED, PodMode.INSECURE]),
+        "ns_addresses": st.sampled_from([(), (address("192.0.2.53"),)]),
+    }
+)
+
+
+@given(zone_settings, st.lists(others, min_size=1, max_size=3), st.lists(changes, max_size=6), st.data())
+@settings(max_examples=80)
+def test_other_settings_of_the_same_shape_are_answered_by_from_the_same_nodes(
+    first: ZoneSettings, then: list[dict[str, object]], sequence: list[Change], data: st.DataObject
+) -> None:
+    zone = Zone(first)
+    zone.synced = True
+    for change in sequence:
+        zone.apply(change)
+    all_answers(Responder(zone))
+    for other in then:
+        if first.pods is PodMode.VERIFIED:
+            other["pods"] = PodMode.VERIFIED
+        before, serial = dict(zone.nodes), zone.serial
+        with Snapshot(zone) as snapshot:
+            wanted = [rrset for origin in zone.origins for some in snapshot.in_order(origin) for rrset in some]
+            zone.answer_by(settings := replace(zone.settings, **other))  # type: ignore[arg-type]
+            assert wanted == [rrset for origin in zone.origins for some in snapshot.in_order(origin) for rrset in some]
+        assert zone.settings == settings
+        assert zone.outdated
+        assert zone.nodes == before
+        assert all(zone.nodes[name] is node for name, node in before.items())
+        for _ in drop_ready(zone):
+            pass
+        fresh = built(settings, zone)
+        assert index(zone) == index(fresh)
+        assert not different(all_answers(Responder(zone)), all_answers(Responder(fresh)))
+        assert (zone.serial != serial) == (records_of_zone(zone, serial) != wanted)
+        zone.apply(data.draw(changes))
+
+
+def records_of_zone(zone: Zone, serial: int) -> list[Rrset]:
+    """All records, with a serial of our own."""
+    with Snapshot(zone) as snapshot:
+        snapshot.serial = serial
+        return [rrset for origin in zone.origins for some in snapshot.in_order(origin) for rrset in some]
 
 
 def up(*objects: Object) -> list[Change]:

@@ -7,10 +7,15 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import dns.flags
+import dns.message
+import dns.query
 import pytest
 
 from tests.support.neighbours import free_port, knot
@@ -209,6 +214,32 @@ def test_loop_is_found_before_there_are_workers(tmp_path: Path) -> None:
         eventually(lambda: running.said("sends questions back to this server"))
 
 
+def test_what_was_answered_before_there_are_workers_is_not_answered_after_a_reload(tmp_path: Path) -> None:
+    """Recursion available, said by the process that probed for a loop."""
+    (tmp_path / "web.yaml").write_text(MANIFEST.format(last=1))
+    corefile, port = tmp_path / "Corefile", free_port()
+    text = COREFILE.format(port=port, ttl=5, more="%s")
+    arguments = ["--conf", str(corefile), "--manifests", str(tmp_path / "web.yaml"), "--workers", "2"]
+    query, early = dns.message.make_query(WEB, "A"), []
+    with socket.socket(type=socket.SOCK_DGRAM) as silent, ThreadPoolExecutor() as pool:
+        silent.bind(("127.0.0.1", 0))
+        corefile.write_text(text % f"forward . 127.0.0.1:{silent.getsockname()[1]}\n loop")
+
+        def ask() -> None:
+            silent.recvfrom(512)  # the probe: questions are answered already
+            early.append(dns.query.udp(query, "127.0.0.1", port=port, timeout=5))
+
+        asked = pool.submit(ask)
+        with minidns(*arguments) as running:
+            asked.result(PATIENCE)
+            assert early[0].flags & dns.flags.RA
+            assert running.ask(WEB).flags & dns.flags.RA
+            corefile.write_text(text % "errors")
+            running.process.send_signal(signal.SIGHUP)
+            eventually(lambda: running.said("answering by the new configuration"))
+            assert not any(running.ask(WEB).flags & dns.flags.RA for _ in range(MANY))
+
+
 COREFILE = ".:{port} {{\n bind 127.0.0.1\n kubernetes cluster.local {{\n  ttl {ttl}\n }}\n {more}\n}}\n"
 
 
@@ -237,6 +268,53 @@ def test_nothing_is_lost_by_reloads(tmp_path: Path) -> None:
         assert sent == completed > 1000, report
         assert everywhere(running, ["10.96.7.1"])()
         assert len(children(running.process.pid)) == 2
+
+
+SHORT_OF_PROCESSES = """
+import errno, os, runpy, sys
+from pathlib import Path
+
+left, fork = Path(sys.argv[1]), os.fork
+
+def forks():
+    if left.exists():
+        if not (count := int(left.read_text())):
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        left.write_text(str(count - 1))
+    return fork()
+
+os.fork = forks
+sys.argv = sys.argv[4:]
+runpy.run_module("minidns", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_no_process_to_be_had(tmp_path: Path) -> None:
+    """A reload waits for one, and so does the place of a worker that ended; those that there are answer and follow."""
+    (tmp_path / "web.yaml").write_text(MANIFEST.format(last=1))
+    corefile, left, script = tmp_path / "Corefile", tmp_path / "left", tmp_path / "short.py"
+    corefile.write_text(COREFILE.format(port=0, ttl=11, more=""))
+    script.write_text(SHORT_OF_PROCESSES)
+    arguments = ["--conf", str(corefile), "--manifests", str(tmp_path / "web.yaml"), "--workers", "2"]
+    with minidns(*arguments, within=[sys.executable, str(script), str(left)]) as running:
+        assert everywhere(running, ["10.96.7.1"])()
+        left.write_text("1")
+        corefile.write_text(COREFILE.format(port=0, ttl=12, more="# again"))
+        running.process.send_signal(signal.SIGHUP)
+        eventually(lambda: running.said("cannot start a worker, trying again: Resource temporarily unavailable"))
+        (tmp_path / "web.yaml").write_text(MANIFEST.format(last=2))
+        eventually(everywhere(running, ["10.96.7.2"]))
+        assert not running.said("answering by the new configuration")
+        left.unlink()
+        eventually(lambda: running.said("answering by the new configuration"))
+        assert {running.ask(WEB).answer[0].ttl for _ in range(MANY)} == {12}
+        left.write_text("0")
+        os.kill(min(children(running.process.pid)), signal.SIGKILL)
+        eventually(lambda: sum("cannot start a worker" in line for line in running.lines) == 2)
+        left.unlink()
+        eventually(lambda: len(children(running.process.pid)) == 2)
+        eventually(everywhere(running, ["10.96.7.2"]))
+        assert not running.said("Traceback")
 
 
 def test_addresses_that_come_and_go(tmp_path: Path) -> None:

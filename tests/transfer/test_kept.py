@@ -105,7 +105,7 @@ async def test_another_ttl_makes_other_records(tmp_path: Path) -> None:
     assert journal.since(before.serial) is None
 
 
-@pytest.mark.parametrize("damage", [b"", b"x", b"minidns zones, version 1\n" + bytes(40)])
+@pytest.mark.parametrize("damage", [b"", b"x", b"minidns zones, version 2\n" + bytes(40)])
 async def test_a_damaged_file_is_ignored(tmp_path: Path, damage: bytes, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "zones"
     path.write_bytes(damage)
