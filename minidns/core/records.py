@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from minidns.core import names
@@ -32,6 +33,10 @@ class Rrset(NamedTuple):
     rdata: tuple[bytes, ...]
 
 
+#: A name with some of its records, as `bodies`.
+Owned = tuple[Name, Sequence[bytes]]
+
+
 def type_text(number: int) -> str:
     """The mnemonic of a type, TYPE12345 (RFC 3597, 5) for others."""
     return TYPES.get(number, f"TYPE{number}")
@@ -40,6 +45,13 @@ def type_text(number: int) -> str:
 def srv(weight: int, port: int, target: Name) -> bytes:
     """The rdata of an SRV record with priority 0 (RFC 2782)."""
     return struct.pack("!HHH", 0, weight, port) + target
+
+
+def bodies(type_: int, ttl: int, rdata: Sequence[bytes]) -> list[bytes]:
+    """Records of class IN as the bytes behind their owner (RFC 1035, 3.2.1)."""
+    head = struct.pack("!HHI", type_, 1, ttl)
+    heads = {length: head + length.to_bytes(2, "big") for length in set(map(len, rdata))}
+    return [heads[len(one)] + one for one in rdata]
 
 
 def character_string(text: str) -> bytes:

@@ -14,7 +14,7 @@ from itertools import chain, islice
 
 from minidns.core import answers, names
 from minidns.core.names import Name
-from minidns.core.records import Rrset
+from minidns.core.records import Owned, Rrset
 from minidns.core.schema import Part
 from minidns.core.walk import walk
 from minidns.core.zone import Zone
@@ -48,42 +48,59 @@ class Snapshot:
         # By identity: two overlays that are equal are still two.
         self._zone.overlays = [one for one in self._zone.overlays if one is not self._overlay]
 
-    def rrsets(self, origin: Name, step: int = STEP, found_at_once: int = FOUND) -> Iterator[list[Rrset]]:
+    def bodies(self, origin: Name, step: int = STEP, found_at_once: int = FOUND) -> Iterator[list[Owned]]:
         """All records at and below `origin`, the SOA record first, otherwise as they come: mostly those of a Service
-        together, and half the work of an order.
+        together.
 
-        A list for every `step` names and records, also an empty one; before these an empty one for every
-        `found_at_once` names of the zone. All records of an rrset are in one list.
+        A list for every `step` names and records, also an empty one, and one for every `found_at_once` names of the
+        zone that are looked at. All records of a name are in one list.
         """
-        return self._read(self._as_they_come(origin, found_at_once), step)
-
-    def in_order(self, origin: Name, step: int = STEP, found_at_once: int = FOUND) -> Iterator[list[Rrset]]:
-        """The same in canonical order (RFC 4034, 6.1), with an empty list for every `found_at_once` names that are put
-        in order, too."""
-        return self._read(self._sorted(origin, found_at_once), step)
-
-    def _read(self, walk: Iterator[Name | None], step: int) -> Iterator[list[Rrset]]:
-        """The records of names; a list for every `step` of both, and for what was found before a None."""
-        settings, serial, overlay, nodes = self.settings, self.serial, self._overlay, self._zone.nodes
-        found: list[Rrset] = []
+        settings, serial = self.settings, self.serial
+        found: list[Owned] = []
         count = 0
-        for name in walk:
+        for name in self._as_they_come(origin, found_at_once):
             if name is not None:
-                count += 1
-                parts = overlay.get(name)
-                if parts is None:
-                    node = nodes.get(name)
-                    parts = node.parts if node else ()
-                for rrset in answers.rrsets_of(settings, serial, name, parts):
-                    found.append(rrset)
-                    count += len(rrset.rdata)
-                    if count >= step:
-                        yield found
-                        found, count = [], 0
-            else:
+                if bodies := answers.bodies_of(settings, serial, name, self._at(name)):
+                    found.append((name, bodies))
+                count += 1 + len(bodies)
+            if name is None or count >= step:
                 yield found
                 found, count = [], 0
         yield found
+
+    def rrsets(self, origin: Name, step: int = STEP, found_at_once: int = FOUND) -> Iterator[list[Rrset]]:
+        """The same as rrsets: all records of one of these are in one list."""
+        return self._rrsets(self._as_they_come(origin, found_at_once), step)
+
+    def in_order(self, origin: Name, step: int = STEP, found_at_once: int = FOUND) -> Iterator[list[Rrset]]:
+        """The same as `rrsets`, in canonical order (RFC 4034, 6.1)."""
+        return self._rrsets(self._sorted(origin, found_at_once), step)
+
+    def _rrsets(self, walk: Iterator[Name | None], step: int) -> Iterator[list[Rrset]]:
+        found: list[Rrset] = []
+        count = 0
+        for name in walk:
+            count += 1
+            for rrset in (
+                answers.rrsets_of(self.settings, self.serial, name, self._at(name)) if name is not None else ()
+            ):
+                found.append(rrset)
+                count += len(rrset.rdata)
+                if count >= step:
+                    yield found
+                    found, count = [], 0
+            if name is None:
+                yield found
+                found, count = [], 0
+        yield found
+
+    def _at(self, name: Name) -> tuple[Part, ...]:
+        """What a name had."""
+        parts = self._overlay.get(name)
+        if parts is None:
+            node = self._zone.nodes.get(name)
+            parts = node.parts if node else ()
+        return parts
 
     def _as_they_come(self, origin: Name, at_once: int) -> Iterator[Name | None]:
         """The origin, and the names below it."""

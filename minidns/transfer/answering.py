@@ -13,13 +13,14 @@ import struct
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from minidns.config.plugins.transfer import ANYBODY, Secondary
 from minidns.config.settings import ServerBlock
 from minidns.core import answers, names, records, wire
 from minidns.core.names import Name
-from minidns.core.records import Rrset
+from minidns.core.records import Owned
 from minidns.core.responder import Channel, Client, Messages
 from minidns.core.snapshot import Snapshot
 from minidns.core.wire import Question
@@ -27,7 +28,7 @@ from minidns.core.zone import Zone
 from minidns.transfer import serials
 from minidns.transfer.deltas import Deltas, Made, Place, soa
 from minidns.transfer.journal import Journal
-from minidns.transfer.messages import OPT, messages, soa_serial, udp_room
+from minidns.transfer.messages import OPT, messages, owned, packed, soa_serial, udp_room
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +139,7 @@ class Transfers:
         place.takers += 1
         started, count, told = time.monotonic(), 0, self._told(question, request.client)
         if made is None:
-            goal, whole = zone.serial, messages(question, self._whole(zone, question.name))
+            goal, whole = zone.serial, self._whole(zone, question)
         else:
             whole = _addressed(question, made)
         try:
@@ -167,16 +168,18 @@ class Transfers:
     def _to(self, name: Name) -> tuple[Secondary, ...]:
         return next((to for zone, to in self._rules if names.is_below(name, zone)), ())
 
-    def _whole(self, zone: Zone, origin: Name) -> Iterator[Sequence[Rrset]]:
-        """The records of a whole zone, the SOA record first and last (RFC 5936, 2.2)."""
-        inner = tuple(other for other in zone.origins if other != origin and names.is_below(other, origin))
+    def _whole(self, zone: Zone, question: Question) -> Iterator[bytes]:
+        """The messages of a whole zone, the SOA record first and last (RFC 5936, 2.2)."""
         with Snapshot(zone) as snapshot:
-            last = soa(zone, origin, snapshot.serial)
-            for rrsets in snapshot.rrsets(origin):
-                if inner:
-                    rrsets = [one for one in rrsets if not any(names.is_below(one.owner, other) for other in inner)]
-                yield rrsets
-            yield [last]
+            last = owned(question, soa(zone, question.name, snapshot.serial))
+            yield from packed(question, chain(_without_inner(zone, question.name, snapshot), [[last]]))
+
+
+def _without_inner(zone: Zone, origin: Name, snapshot: Snapshot) -> Iterator[Sequence[Owned]]:
+    """The records of a zone without those of the zones below it."""
+    inner = tuple(other for other in zone.origins if other != origin and names.is_below(other, origin))
+    for some in snapshot.bodies(origin):
+        yield [one for one in some if not any(names.is_below(one[0], other) for other in inner)] if inner else some
 
 
 def _is(secondary: Secondary, client: Client) -> bool:

@@ -755,3 +755,11 @@ def test_all_records_of_a_name_are_those_of_each_type_alone() -> None:
         assert all(len(rrset.rdata) == len(set(rrset.rdata)) for rrset in found)
         if records.SOA in types:
             assert found[0].type == records.SOA
+        bodies = [body for one in found for body in records.bodies(one.type, one.ttl, one.rdata)]
+        assert list(answers.bodies_of(zone.settings, 7, name, node.parts)) == bodies
+
+
+def test_bodies_of_records_are_their_bytes_behind_the_owner() -> None:
+    (first, second) = records.bodies(records.TXT, 300, [b"\1x", b"\2yy"])
+    assert first == b"\0\x10\0\1\0\0\1\x2c\0\2\1x"
+    assert second == b"\0\x10\0\1\0\0\1\x2c\0\3\2yy"

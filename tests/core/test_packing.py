@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from minidns.core import names, records
 from minidns.core.packing import Packer
-from minidns.core.records import Rrset
+from minidns.core.records import Owned, Rrset
 
 NAME = names.from_text("a.example.org")
 LABELS = st.lists(st.sampled_from([b"a", b"A", b"b.", b"\xff", b"x" * 60]), max_size=3)
@@ -81,9 +81,10 @@ def test_nothing_points_beyond_16_383_bytes() -> None:
 def in_messages(name: bytes, rrsets: Sequence[Rrset], end: int) -> list[dns.message.Message]:
     """The rrsets in as many messages as they take."""
     found = []
-    while rrsets:
+    left: Sequence[Owned] = [(one.owner, records.bodies(one.type, one.ttl, one.rdata)) for one in rrsets]
+    while left:
         packer = Packer(name, 16 + len(name))
-        count, rrsets = packer.rrsets(rrsets, end)
+        count, left = packer.owned(left, end)
         assert packer.length == len(b"".join(packer.pieces))
         assert 16 + len(name) + packer.length <= end or count == 1
         found.append(message(packer, count, name))
@@ -107,7 +108,7 @@ RRSETS = st.lists(OWNERS, max_size=5)
 
 
 @given(NAMES, RRSETS, st.integers(300, 900))
-def test_rrsets_are_the_same_as_their_records_one_by_one(
+def test_records_of_one_owner_are_the_same_as_one_by_one(
     name: bytes, placed: list[tuple[bytes, int, list[bytes]]], end: int
 ) -> None:
     rrsets = [
@@ -136,13 +137,13 @@ TARGETS = tuple(b"\0\0\0\1\0\x50" + names.from_text(f"h{number}.example.org") fo
         ([], []),
     ],
 )
-def test_rrsets_in_messages(rrsets: list[Rrset], sizes: list[int]) -> None:
+def test_records_of_one_owner_in_messages(rrsets: list[Rrset], sizes: list[int]) -> None:
     found = in_messages(NAME, rrsets, 1640)
     assert read(found) == one_by_one(rrsets)
     assert [len(one.answer) for one in found] == sizes
 
 
-def test_rrsets_beyond_what_pointers_reach_have_their_owners_written_out() -> None:
+def test_beyond_what_pointers_reach_owners_are_written_out() -> None:
     owners = [names.from_text(f"{'t' * 50}{number}.zone{number % 300}.") for number in range(300)]
     rrsets = [Rrset(owner, records.A, 5, ADDRESSES[:count]) for count in (1, 3) for owner in owners]
     (found,) = in_messages(NAME, rrsets, 0xFFFF)
