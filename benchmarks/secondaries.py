@@ -2,13 +2,14 @@
 
 Whole zones are of the cluster of `benchmarks.scale`, the rest is of that of `benchmarks.cluster`: 10,000 Services and
 5,000 endpoints. Core 0 is minidns's (and that of what it is compared with, while minidns rests), core 1 is shared by
-the API server, the secondaries and the clock.
+the API server, the secondaries and the clock. A part that takes longer than it should ends the run: `PARTS`.
 
-- A whole zone, of minidns and of a Knot that serves the same zone, to the same Knot as the secondary: records per
-  second by that one's log, the primary's CPU time; the longest wait for an answer of minidns meanwhile, its memory.
-- From an event on the wire to the new answer of a secondary, while so many changes come per second.
-- CPU time of minidns for a change and a secondary, with light secondaries (`benchmarks.followers`).
-- Questions per second of a node's Knot and Unbound beside minidns's own.
+- whole: a whole zone, of minidns and of a Knot that serves the same zone, to the same Knot as the secondary: records
+  per second by that one's log, the primary's CPU time; the longest wait for an answer of minidns meanwhile, its memory.
+- followed: from an event on the wire to the new answer of a secondary, which is alone with it, while so many changes
+  come per second; questions per second of a node's Knot and Unbound beside minidns's own.
+- light: with light secondaries (`benchmarks.followers`), CPU time of minidns for a change, and questions per second
+  that minidns answers beside it, for each second of CPU time at full load: others may use its core.
 """
 
 from __future__ import annotations
@@ -17,42 +18,35 @@ import asyncio
 import gc
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
 from time import perf_counter
+from typing import NoReturn
 
 import dns.message
 import msgspec
 
 from benchmarks import cluster, scale
 from benchmarks.followers import ZONE, Told, address
+from benchmarks.primary import LARGE, SMALL, FollowError, churn, filled, primary, running, until
 from benchmarks.processes import cpu_time, started
 from minidns.cli import bench
 from tests.support.apiserver import ApiServer
 from tests.support.neighbours import free_port
 from tests.support.secondaries import Knot, Server, Unbound
 
-RATES, FOLLOWERS, FOLLOWED = (1, 100, 500), (1, 10, 100), 100
+#: Seconds that each part may take.
+PARTS = {"whole": 300, "followed": 240, "light": 180}
+RATES, FOLLOWERS, FOLLOWED = (1, 100, 500), (0, 1, 10, 100), 100
 EVENTS, SECONDS, QUERIES = 100, 5.0, 4.0
 #: Where servers keep what they write: not on a disk that others use too.
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 #: Seconds between two questions about what an event changed.
 LOOK = 0.001
-COREFILE = """
-{zone}:{port} in-addr.arpa:{port} {{
-    bind 127.0.0.1
-    kubernetes {{
-        kubeconfig {folder}/kubeconfig main
-        ttl 5
-    }}
-    {transfer}
-}}
-"""
 #: A Knot that serves the same zone from a file.
 PRIMARY = """\
 server:
@@ -81,65 +75,12 @@ zone:
 _FINISHED = re.compile(r"AXFR, incoming.* finished.*?, (?:serial.*?, )?([0-9.]+) seconds, (\d+) messages, (\d+) bytes")
 
 
-#: What is asked for to know that all is there, and its address: the last that is listed.
-Last = tuple[bytes, str]
-LARGE = scale.question(scale.HEADLESS - 1, 99), scale.address(scale.HEADLESS - 1, 99, 0)
-SMALL = dns.message.make_query(cluster.endpoint_name("wide", 9, 99), "A").to_wire(), "10.128.19.135"
-
-
-class FollowError(Exception):
-    """A server does not do what it has to; the text says which."""
-
-
 def told(what: str, value: str) -> None:
     """A line of the table."""
     print(f"{what:52}  {value}", flush=True)
 
 
-@contextmanager
-def minidns(folder: Path, port: int, to: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
-    """minidns, that lets these addresses have the zone and tells them of changes."""
-    corefile = folder / "Corefile"
-    transfer = f"transfer {ZONE} {{\n to {' '.join(to)}\n }}" if to else ""
-    corefile.write_text(COREFILE.format(zone=ZONE, port=port, folder=folder, transfer=transfer))
-    command = [sys.executable, "-m", "minidns", "serve", "--conf", str(corefile), "--log", "warning"]
-    with started([*command, "--admin", f"127.0.0.1:{free_port()}"], core=0, log=folder / "minidns.log") as process:
-        yield process
-
-
-@asynccontextmanager
-async def primary(folder: Path, port: int, to: Sequence[str], last: Last) -> AsyncIterator[subprocess.Popen[str]]:
-    """The same, once it answers from everything."""
-    with minidns(folder, port, to) as process:
-        client = await scale.Client.open(port)
-        try:
-            await scale.until_answered(client, *last, pause=0.05)
-        except TimeoutError:
-            raise FollowError(f"minidns does not answer: {(folder / 'minidns.log').read_text()}") from None
-        await asyncio.sleep(1)
-        yield process
-
-
-async def until(server: Server, last: Last) -> None:
-    """Wait until a secondary has everything."""
-    client = await scale.Client.open(server.port)
-    try:
-        await scale.until_answered(client, *last, pause=0.05)
-    except TimeoutError:
-        raise FollowError(f"{server.program} does not follow: {server.log()}") from None
-
-
-@contextmanager
-def running(server: Server) -> Iterator[Server]:
-    """A secondary, on this core."""
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-async def whole(folder: Path) -> None:
+async def whole(_: ApiServer, folder: Path) -> None:
     """The whole zone, by minidns and by Knot, to a Knot."""
     port = free_port()
     secondary, again = (Knot(folder / name, port, zones=(ZONE,)) for name in ("whole-minidns", "whole-again"))
@@ -201,16 +142,6 @@ def _told_whole(name: str, secondary: Server, count: int, used: float) -> float:
     return count / seconds
 
 
-async def churn(server: ApiServer, rate: float) -> None:
-    """Changes without end."""
-    due = perf_counter()
-    for item in cluster.changes():
-        server.put("endpointslices", item)
-        server.trim()
-        due += 1 / rate
-        await asyncio.sleep(due - perf_counter())
-
-
 def _put(server: ApiServer, number: int, address: str) -> bytes:
     """The one endpoint of a Service has that address now; returns the question for it."""
     name = cluster.headless_name("db", number)
@@ -222,16 +153,19 @@ def _put(server: ApiServer, number: int, address: str) -> bytes:
 async def following(server: ApiServer, secondary: Server, rate: int) -> list[float]:
     """Milliseconds from an event on the wire to the secondary's answer, while `rate` changes come per second."""
     client = await scale.Client.open(secondary.port)
-    events = 20 if rate == 1 else EVENTS
+    events = 15 if rate == 1 else EVENTS
     task = asyncio.create_task(churn(server, rate)) if rate > 1 else None
     found = []
     await asyncio.sleep(0.5)
     try:
         for step in range(events):
-            number, address = step % 100, str(IPv4Address("172.16.0.0") + server.version % 0xFFFFF)
-            query = _put(server, number, address)
+            number, where = step % 100, str(IPv4Address("172.16.0.0") + server.version % 0xFFFFF)
+            query = _put(server, number, where)
             start = perf_counter()
-            await scale.until_answered(client, query, address, LOOK)
+            try:
+                await scale.until_answered(client, query, where, LOOK)
+            except TimeoutError:
+                raise FollowError(f"{secondary.program} does not follow: {secondary.log()}") from None
             found.append((perf_counter() - start) * 1000)
             # No two at the same place of the interval between two notifications.
             await asyncio.sleep(1 if rate == 1 else 0.02 + step % 7 * 0.007)
@@ -242,10 +176,11 @@ async def following(server: ApiServer, secondary: Server, rate: int) -> list[flo
 
 
 async def light(server: ApiServer, folder: Path) -> None:
-    """CPU time of a change for each of many light secondaries."""
-    port, at = free_port(), free_port()
-    alone = 0.0
-    for count in (0, *FOLLOWERS):
+    """What minidns does for a change, and how much less for questions, with so many light secondaries."""
+    questions = _questions(folder)
+    alone = free = 0.0
+    for count in FOLLOWERS:
+        port, at = free_port(), free_port()
         async with primary(folder, port, [f"{address(number)}:{at}" for number in range(count)], SMALL) as process:
             command = [sys.executable, "-m", "benchmarks.followers", str(port), str(at), str(count or 1)]
             with started(command, core=1, log=folder / "followers.log") as followers:
@@ -255,27 +190,29 @@ async def light(server: ApiServer, folder: Path) -> None:
                 before, used, version = _said(followers), sum(cpu_time(process.pid)), server.version
                 await asyncio.sleep(SECONDS)
                 used, version, after = sum(cpu_time(process.pid)) - used, server.version - version, _said(followers)
+                rate, cpu = await _rate(port, process.pid, questions)
                 task.cancel()
-                await asyncio.sleep(1)
+                await asyncio.sleep(2)
                 last = _said(followers)
-        each = used / version * 1e6
+        each, queries = used / version * 1e6, 1e6 / cpu
         if not count:
-            alone = each
-            told(f"CPU of a change, {FOLLOWED} changes/s, nobody follows", f"{each:,.0f} us")
+            alone, free = each, queries
+            told(f"{FOLLOWED} changes/s, nobody follows", f"{each:,.0f} us of CPU for each")
+            told("  and queries at full load", f"{queries:,.0f} for a second of CPU ({rate:,.0f}/s)")
             continue
         transfers = after.transfers - before.transfers
-        per = f"{(each - alone) / count:,.0f} us/change/secondary"
-        how = (
-            f"{transfers / count / SECONDS:.1f} transfers/s each, {(after.bytes - before.bytes) / transfers:,.0f} bytes"
-        )
-        if refused := after.refused - before.refused:
-            how += f", {refused} refused"
+        share, goal = (each - alone) * version / SECONDS / 1e6, " (target: under 10%)" if count <= 10 else ""
         told(
-            f"  {count} follow{'s' if count == 1 else ''}",
-            f"{per}, {(each - alone) * version / SECONDS / 1e6:.1%} of a core more; {how}",
+            f"  {count} follow{'s' if count == 1 else ''}{goal}",
+            f"{share:.1%} of a core more, {(each - alone) / count:,.0f} us for each change and secondary",
         )
-        if last.latest != count:
-            raise FollowError(f"{count - last.latest} of {count} secondaries are behind")
+        told(f"  and queries{goal}", f"{1 - queries / free:.1%} less for a second of CPU ({rate:,.0f}/s)")
+        size = (after.bytes - before.bytes) / transfers
+        behind = f", {count - last.latest} are behind 2 s after the last change" if last.latest != count else ""
+        told(
+            "  transfers",
+            f"{transfers / count / SECONDS:.1f}/s to each of {size:,.0f} bytes, {last.refused} refused{behind}",
+        )
 
 
 def _said(followers: subprocess.Popen[str]) -> Told:
@@ -283,23 +220,16 @@ def _said(followers: subprocess.Popen[str]) -> Told:
     assert followers.stdout
     followers.stdin.write("\n")
     followers.stdin.flush()
-    return msgspec.json.decode(followers.stdout.readline(), type=Told)
+    line = followers.stdout.readline()
+    if not line:
+        raise FollowError("benchmarks.followers has ended")
+    return msgspec.json.decode(line, type=Told)
 
 
-async def rates(process: subprocess.Popen[str], port: int, secondaries: Sequence[Server]) -> None:
-    """Questions per second of a node's servers, and of minidns itself."""
-    questions = secondaries[0].folder / "questions"
+def _questions(folder: Path) -> Path:
+    questions = folder / "questions"
     questions.write_text("".join(f"{cluster.service_name(n)} A\n" for n in range(cluster.SERVICES)))
-    own = await _rate(port, process.pid, questions)
-    told("queries/s of minidns", f"{own[0]:,.0f}, CPU {own[1]:.2f} us/query")
-    for secondary in secondaries:
-        _move(secondary.pid, 0)
-        rate, cpu = await _rate(secondary.port, secondary.pid, questions)
-        _move(secondary.pid, 1)
-        told(
-            f"  of a node's {secondary.program}",
-            f"{rate:,.0f}, CPU {cpu:.2f} us/query, {cpu / own[1]:.2f} of minidns's",
-        )
+    return questions
 
 
 async def _rate(port: int, pid: int, questions: Path) -> tuple[float, float]:
@@ -317,56 +247,53 @@ def _move(pid: int, core: int) -> None:
 
 async def followed(server: ApiServer, folder: Path) -> None:
     """Real secondaries: how fast they follow, and how many questions they answer."""
-    port = free_port()
-    knot, unbound = Knot(folder / "knot", port, zones=(ZONE,)), Unbound(folder / "unbound", port, zones=(ZONE,))
-    unbound.has_file = False  # half a million records, at each change
-    to = [f"127.0.0.1:{one.port}" for one in (knot, unbound)]
-    async with primary(folder, port, to, SMALL) as process:
-        with running(knot), running(unbound):
-            for one in (knot, unbound):
+    questions, own = _questions(folder), 0.0
+    for kind in (Unbound, Knot):
+        port = free_port()
+        one: Server = kind(folder / kind.program, port, zones=(ZONE,))
+        if isinstance(one, Unbound):
+            one.has_file = False  # half a million records, at each change
+        async with primary(folder, port, [f"127.0.0.1:{one.port}"], SMALL) as process:
+            with running(one):
                 await until(one, SMALL)
-            for one in (knot, unbound):
                 for rate in RATES:
                     found = await following(server, one, rate)
-                    told(f"event to {one.program}'s answer, {rate} changes/s", scale.spread(found))
-            await rates(process, port, (knot, unbound))
+                    goal = " (target: median 50, p99 300)" if rate == 100 else ""
+                    told(f"event to {one.program}'s answer, {rate} changes/s{goal}", scale.spread(found))
+                if not own:
+                    queries, own = await _rate(port, process.pid, questions)
+                    told("queries/s of minidns", f"{queries:,.0f}, CPU {own:.2f} us/query")
+                _move(one.pid, 0)
+                queries, cpu = await _rate(one.port, one.pid, questions)
+                what = f"{queries:,.0f}, CPU {cpu:.2f} us/query, {cpu / own:.2f} of minidns's"
+                told(f"  of a node's {one.program}", what)
 
 
 async def main() -> int:
-    """Builds the cluster, and measures."""
+    """Builds the clusters, and measures."""
     os.sched_setaffinity(0, {1})
     gc.disable()  # a pause of this process must not look like one of minidns's
-    only = sys.argv[1:] or ["whole", "followed", "light"]
+    only = sys.argv[1:] or list(PARTS)
+    if unknown := set(only) - set(PARTS):
+        print(f"benchmarks: no part {', '.join(sorted(unknown))}: there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    part = ""
+
+    def end(*_: object) -> NoReturn:
+        raise FollowError(f"{part} is not done after {PARTS[part]} seconds")
+
+    signal.signal(signal.SIGALRM, end)
     try:
-        with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-            if "whole" in only:
-                async with filled(Path(folder), large=True):
-                    await whole(Path(folder))
-            async with filled(Path(folder), large=False) as server:
-                if "followed" in only:
-                    await followed(server, Path(folder))
-                if "light" in only:
-                    await light(server, Path(folder))
+        for part, measure in (("whole", whole), ("followed", followed), ("light", light)):
+            if part in only:
+                signal.alarm(PARTS[part])
+                with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+                    async with filled(Path(folder), large=part == "whole") as server:
+                        await measure(server, Path(folder))
     except FollowError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-@asynccontextmanager
-async def filled(folder: Path, *, large: bool) -> AsyncIterator[ApiServer]:
-    """An API server with one of the two clusters, and a kubeconfig for it."""
-    async with ApiServer() as server:
-        if large:
-            spaces = ({"metadata": {"name": scale.namespace(number)}} for number in range(scale.NAMESPACES))
-            slices = (scale.endpoint_slice(number) for number in range(scale.HEADLESS))
-            objects = {"namespaces": list(spaces), "services": list(scale.services()), "endpointslices": list(slices)}
-        else:
-            objects = cluster.objects()
-        for resource, items in objects.items():
-            server.load(resource, list(map(msgspec.json.encode, items)), 1)
-        scale.kubeconfig(folder / "kubeconfig", server.url)
-        yield server
 
 
 if __name__ == "__main__":

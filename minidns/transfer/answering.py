@@ -61,7 +61,11 @@ class Transfers:
 
     def __init__(self, block: ServerBlock, zones: Sequence[tuple[Zone, Journal]]) -> None:
         self._rules = sorted(
-            ((names.from_text(zone), transfer.to) for transfer in block.transfers for zone in transfer.zones),
+            (
+                (names.from_text(zone), [(_packed(one.host), one) for one in transfer.to])
+                for transfer in block.transfers
+                for zone in transfer.zones
+            ),
             key=lambda rule: -len(rule[0]),
         )
         self._zones = {origin: (zone, steps) for zone, steps in zones for origin in zone.origins}
@@ -75,7 +79,7 @@ class Transfers:
         """Each secondary that was named, with the zones that it may transfer."""
         found: dict[Secondary, dict[Name, tuple[Zone, Journal]]] = {}
         for origin, both in self._zones.items():
-            for secondary in self._to(origin):
+            for _, secondary in self._to(origin):
                 if secondary.host != ANYBODY:
                     found.setdefault(secondary, {})[origin] = both
         yield from found.items()
@@ -163,9 +167,14 @@ class Transfers:
 
     def _secondary(self, name: Name, client: Client) -> Secondary | None:
         """Who that is of those who may transfer the zone."""
-        return next((secondary for secondary in self._to(name) if _is(secondary, client)), None)
+        here = _packed(client.address)
+        for host, secondary in self._to(name):
+            if (host is None or host == here) and secondary.key in (None, client.key):
+                return secondary
+        return None
 
-    def _to(self, name: Name) -> tuple[Secondary, ...]:
+    def _to(self, name: Name) -> Sequence[tuple[bytes | None, Secondary]]:
+        """Those who may transfer the zone, each with its address."""
         return next((to for zone, to in self._rules if names.is_below(name, zone)), ())
 
     def _whole(self, zone: Zone, question: Question) -> Iterator[bytes]:
@@ -182,14 +191,9 @@ def _without_inner(zone: Zone, origin: Name, snapshot: Snapshot) -> Iterator[Seq
         yield [one for one in some if not any(names.is_below(one[0], other) for other in inner)] if inner else some
 
 
-def _is(secondary: Secondary, client: Client) -> bool:
-    if secondary.key is not None and secondary.key != client.key:
-        return False
-    return secondary.host == ANYBODY or _plain(secondary.host) == _plain(client.address)
-
-
-def _plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    return ipaddress.ip_address(address.partition("%")[0])
+def _packed(host: str) -> bytes | None:
+    """The bytes of an address; None for everybody's."""
+    return None if host == ANYBODY else ipaddress.ip_address(host.partition("%")[0]).packed
 
 
 def _addressed(question: Question, made: Iterable[bytes]) -> Messages:

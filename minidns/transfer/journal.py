@@ -128,11 +128,15 @@ class Journal:
 def by_origin(zone: Zone, added: Iterable[Record], removed: Iterable[Record]) -> dict[Name, Delta]:
     """Records of a zone index by the origins of the zones that they are in."""
     found: dict[Name, Delta] = {}
+    at: dict[Name, Delta] = {}  # by name: a change has many records at few of them
     for index, some in enumerate((removed, added)):
-        for record in some:
-            origin = zone.origin(record.name)
-            assert origin is not None
-            found.setdefault(origin, Delta([], []))[index].append(record)
+        for one in some:
+            delta = at.get(one.name)
+            if delta is None:
+                origin = zone.origin(one.name)
+                assert origin is not None
+                delta = at[one.name] = found.setdefault(origin, Delta([], []))
+            delta[index].append(one)
     return found
 
 
@@ -170,9 +174,8 @@ def size_of(steps: Iterable[Step], origin: Name) -> int:
 
 def pack(records: Iterable[Record]) -> bytes:
     """Records as bytes."""
-    return b"".join(
-        piece for name, type_, rdata in records for piece in (_LENGTHS.pack(len(name), type_, len(rdata)), name, rdata)
-    )
+    lengths = _LENGTHS.pack
+    return b"".join([lengths(len(name), type_, len(rdata)) + name + rdata for name, type_, rdata in records])
 
 
 def unpack(data: bytes) -> Iterator[Record]:

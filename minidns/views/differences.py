@@ -70,11 +70,12 @@ def exact(zone: Zone, touches: Iterable[Touch]) -> tuple[list[Record], list[Reco
         removed.extend(_record(name, key, before) for key in lost)
         if now and before and now != before:
             new = {data for type_, data in won if type_ == records.SRV}
-            for service in schema.services((*swap.others, *swap.given), name):
-                data = records.srv(0, *service)[4:]
+            current, former = (records.srv(weight, 0, b"")[:4] for weight in (now, before))
+            for port, target in schema.services((*swap.others, *swap.given), name):
+                data = port.to_bytes(2, "big") + target
                 if data not in new:
-                    added.append(_record(name, (records.SRV, data), now))
-                    removed.append(_record(name, (records.SRV, data), before))
+                    added.append(Record(name, records.SRV, current + data))
+                    removed.append(Record(name, records.SRV, former + data))
     return added, removed
 
 
@@ -153,9 +154,13 @@ def _related(parts: Iterable[Part], changed: Iterable[Part]) -> Iterator[Part]:
 def _keys(parts: Iterable[Part], name: Name) -> dict[_Key, None]:
     parts = list(parts)
     found: dict[_Key, None] = {}
-    for type_, length in ((records.A, 4), (records.AAAA, 16)):
-        found.update({(type_, address): None for address in schema.addresses(parts, length)})
-    found.update({(records.SRV, records.srv(0, *service)[4:]): None for service in schema.services(parts, name)})
+    hosts = [part for part in parts if isinstance(part, Hosts)]
+    if hosts:
+        for type_, length in ((records.A, 4), (records.AAAA, 16)):
+            found.update({(type_, address): None for address in schema.addresses(hosts, length)})
+        found.update({(records.SRV, records.srv(0, *service)[4:]): None for service in schema.services(hosts, name)})
+    if len(hosts) == len(parts):
+        return found
     for type_ in (records.CNAME, records.PTR):
         found.update({(type_, target): None for target in schema.names_at(parts, type_)})
     texts = (part.text for part in parts if isinstance(part, Text))
