@@ -18,7 +18,7 @@ from minidns.core.records import Rrset
 from minidns.core.schema import Apex, Exists, Hosts, Part, PodMode, Text, ZoneSettings
 from minidns.core.zone import Zone
 
-#: SOA refresh, retry and expire in seconds, as CoreDNS has them. Nobody transfers the zone.
+#: SOA refresh, retry and expire in seconds, as CoreDNS has them: secondaries answer for a day without us.
 _SOA_TIMERS = (7200, 1800, 86400)
 #: Address length and record type.
 _FAMILIES = ((4, records.A), (16, records.AAAA))
