@@ -92,11 +92,11 @@ def rrset_of(settings: ZoneSettings, serial: int, name: Name, parts: tuple[Part,
         case records.A | records.AAAA:
             rdata = schema.addresses(parts, 4 if type_ == records.A else 16)
         case records.SRV:
-            services = schema.services(parts, name)
-            weight = schema.weight(len(services)) if services else 0
+            by_port = schema.by_port(parts, name)
+            weight = schema.weight(sum(map(len, by_port.values()))) if by_port else 0
             # A pack for each port, not for each of 10,000 endpoints.
-            heads = {port: records.srv(weight, port, b"") for port in {port for port, _ in services}}
-            rdata = tuple([heads[port] + target for port, target in services])
+            heads = [(records.srv(weight, port, b""), targets) for port, targets in by_port.items()]
+            rdata = tuple([head + target for head, targets in heads for target in targets])
         case records.PTR | records.CNAME:
             rdata = schema.names_at(parts, type_)
         case records.TXT:
@@ -119,17 +119,18 @@ def rrsets_of(settings: ZoneSettings, serial: int, name: Name, parts: tuple[Part
     return (rrset for rrset in rrsets if rrset)
 
 
-def bodies_of(settings: ZoneSettings, serial: int, name: Name, parts: tuple[Part, ...]) -> Sequence[bytes]:
-    """The same, as `records.bodies`."""
+def bodies_of(settings: ZoneSettings, serial: int, name: Name, parts: tuple[Part, ...]) -> Iterable[Sequence[bytes]]:
+    """The same, as `records.bodies`: those of each rrset at least together."""
     if len(parts) == 1 and isinstance(hosts := parts[0], Hosts) and len(hosts.addresses) < 2 > len(hosts.targets):
         # Nine of ten names of a large zone, as those of endpoints are: a fifth of the time of what follows.
         address, target = b"".join(hosts.addresses), b"".join(hosts.targets) or name
         head, heads = _heads(len(address), settings.ttl, hosts.ports, len(target))
         if address and len(heads) == 1:
-            return head + address, heads[0] + target
-        return [head + address][: len(address)] + [head + target for head in heads]
+            return ((head + address, heads[0] + target),)
+        bodies = [head + address][: len(address)] + [head + target for head in heads]
+        return (bodies,) if bodies else ()
     rrsets = rrsets_of(settings, serial, name, parts)
-    return [body for rrset in rrsets for body in records.bodies(rrset.type, rrset.ttl, rrset.rdata)]
+    return (records.bodies(rrset.type, rrset.ttl, rrset.rdata) for rrset in rrsets)
 
 
 @lru_cache(maxsize=1024)
