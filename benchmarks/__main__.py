@@ -20,7 +20,8 @@ from rich.progress import Progress
 
 from benchmarks import servers, tables
 from benchmarks.measuring import Churn, Figures, measure
-from benchmarks.servers import FEED, OTHERS, StartError
+from benchmarks.others import OTHERS
+from benchmarks.servers import FEED, Minidns, StartError
 from benchmarks.works import WORKS
 from minidns.cli import bench
 
@@ -45,8 +46,8 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory() as folder, Progress(console=Console(stderr=True)) as progress:
             task = progress.add_task("starting", total=len(works))
-            only, python, workers = arguments.only, arguments.python, arguments.workers
-            with servers.running(Path(folder), only, python, workers) as (running, apiserver):
+            minidns = Minidns(arguments.python, arguments.workers)
+            with servers.running(Path(folder), arguments.only, minidns) as (running, apiserver):
                 churn = Churn(apiserver)
                 for work in works:
                     progress.update(task, description=f"{work.name}: {work.text}")

@@ -1,6 +1,7 @@
 """The API server of the benchmarks, a process of its own: it prints its URL, then obeys lines on its standard input.
 
-`churn`: send CHANGES slice changes per second. `rest`: stop that. It ends with its input.
+`churn`: send CHANGES slice changes per second. `rest`: stop that. It ends with its input. With the argument `huge` it
+has what is in `cluster.huge`, too.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ CHANGES, AT_ONCE = 500, 5
 
 async def main() -> None:
     async with ApiServer() as server:
-        for resource, items in cluster.objects().items():
+        objects = cluster.objects()
+        for resource, items in cluster.huge().items() if "huge" in sys.argv else ():
+            objects[resource] += items
+        for resource, items in objects.items():
             server.load(resource, [msgspec.json.encode(item) for item in items], version=1)
         print(server.url, flush=True)
         changes = cluster.changes()

@@ -4,6 +4,8 @@
 - 200 headless Services of 10 endpoints with hostnames, as StatefulSets have them;
 - 10 headless Services of 100 endpoints;
 - 200 headless Services of 10 endpoints that nobody asks for: those that change.
+
+For who means harm there is also a headless Service of 5,000 endpoints with an ExternalName that leads to it.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ NAMESPACES = 100
 SERVICES = 10_000
 #: Headless Services by the first part of their name: how many there are, and their endpoints.
 HEADLESS = {"db": (200, 10), "wide": (10, 100), "moving": (200, 10)}
+#: The endpoints of the huge one, how many of them are in a slice, its name and that of its alias.
+HUGE, HUGE_SLICE = 5000, 1000
+HUGE_NAME, ALIAS_NAME = f"huge.team-0.svc.{ZONE}", f"alias.team-0.svc.{ZONE}"
 
 _CLUSTER_IPS, _PODS = int(IPv4Address("10.96.1.0")), int(IPv4Address("10.128.0.0"))
 _CLUSTER_IPS_6 = int(IPv6Address("fd00:10:96::1:0"))
@@ -60,6 +65,21 @@ def objects() -> dict[str, list[JSON]]:
         "services": services,
         "endpointslices": slices,
         "pods": [],
+    }
+
+
+def huge() -> dict[str, list[JSON]]:
+    """The headless Service of HUGE endpoints, and its alias."""
+    alias = {"metadata": {"name": "alias", "namespace": "team-0"}}
+    alias["spec"] = {"type": "ExternalName", "externalName": HUGE_NAME}
+    slices = []
+    for start in range(0, HUGE, HUGE_SLICE):
+        made = endpoint_slice("huge", start, [_huge_endpoint(one) for one in range(start, start + HUGE_SLICE)])
+        made["metadata"] |= {"namespace": "team-0", "labels": {"kubernetes.io/service-name": "huge"}}
+        slices.append(made)
+    return {
+        "services": [_service("team-0", "huge", "None", ports=[_port("sql", 5432)]), alias],
+        "endpointslices": slices,
     }
 
 
@@ -106,6 +126,11 @@ def _service(space: str, name: str, *addresses: str, ports: list[JSON]) -> JSON:
 
 def _port(name: str, number: int) -> JSON:
     return {"name": name, "protocol": "TCP", "port": number}
+
+
+def _huge_endpoint(one: int) -> JSON:
+    address = str(IPv4Address(_PODS - HUGE + one))
+    return {"addresses": [address], "hostname": f"huge-{one}", "conditions": {"ready": True}}
 
 
 def _endpoint(kind: str, number: int, one: int, move: int = 0) -> JSON:

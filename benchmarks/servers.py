@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import subprocess
 import sys
 import threading
 import urllib.request
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
 from benchmarks import cluster
+from benchmarks.others import OTHERS
 from benchmarks.processes import started
 from tests.support.neighbours import free_port
 
@@ -26,47 +26,10 @@ CORE = 0
 PATIENCE = 60.0
 #: minidns while somebody reads its query feed; and seconds that the feed may be silent.
 FEED, _SILENCE = "minidns-feed", 60.0
-_SBIN = "/usr/sbin:/usr/local/sbin:/usr/bin:/bin:/opt/homebrew/sbin"
-
-KNOT = """\
-server:
-    rundir: "{folder}"
-    listen: 127.0.0.1@{port}
-    udp-workers: 1
-    tcp-workers: 1
-    background-workers: 1
-database:
-    storage: "{folder}"
-log:
-  - target: stderr
-    any: error
-template:
-  - id: default
-    semantic-checks: off
-    zonefile-sync: -1
-    journal-content: none
-zone:
-  - domain: {zone}
-    file: "{folder}/zone"
-"""
-
-NSD = """\
-server:
-    ip-address: 127.0.0.1@{port}
-    server-count: 1
-    username: ""
-    pidfile: ""
-    zonesdir: "{folder}"
-    zonelistfile: "{folder}/zone.list"
-    xfrdfile: "{folder}/xfrd.state"
-    rrl-ratelimit: 0
-    rrl-whitelist-ratelimit: 0
-remote-control:
-    control-enable: no
-zone:
-    name: {zone}
-    zonefile: zone
-"""
+#: minidns with DNS in a worker of its own (`benchmarks.apart`), and with names rewritten.
+APART, REWRITING = "apart", "rewriting"
+#: The port of an upstream where nobody is: no work asks for names of others.
+NOBODY = 9
 
 
 class StartError(Exception):
@@ -85,10 +48,11 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Minidns:
-    """How to run minidns: which Python, and how many workers."""
+    """How to run minidns: which Python, how many workers, the port of its upstream."""
 
     python: str
     workers: int
+    upstream: int = NOBODY
 
     def zone(self, kubeconfig: Path) -> str:
         """The zone file of the cluster."""
@@ -100,26 +64,30 @@ class Minidns:
         return ended.stdout
 
     @contextmanager
-    def running(self, folder: Path, kubeconfig: Path, *, read: bool = False) -> Iterator[Server]:
+    def running(self, folder: Path, kubeconfig: Path, name: str = "minidns") -> Iterator[Server]:
         """With all that kubeadm's Corefile switches on, and reasons, rotation, admin endpoints, a watched cluster.
 
-        read: somebody reads the query feed all the time.
+        name: FEED is one whose query feed somebody reads all the time, APART has DNS in a process of its own, REWRITING
+        has a regular expression tried on each name.
         """
-        port, admin, name = free_port(), free_port(), FEED if read else "minidns"
+        port, admin = free_port(), free_port()
         corefile = folder / f"{name}.Corefile"
-        corefile.write_text(_COREFILE.format(port=port, kubeconfig=kubeconfig, metrics=free_port()))
-        command = [self.python, "-m", "minidns", "serve", "--conf", str(corefile)]
-        command += ["--admin", f"127.0.0.1:{admin}", "--workers", str(self.workers)]
+        ports = {"port": port, "upstream": self.upstream, "metrics": free_port()}
+        more = _REWRITE if name == REWRITING else ""
+        corefile.write_text(_COREFILE.format(kubeconfig=kubeconfig, more=more, **ports))
+        command = [self.python, "-m", "benchmarks.apart" if name == APART else "minidns", "serve"]
+        command += ["--conf", str(corefile), "--admin", f"127.0.0.1:{admin}", "--workers", str(self.workers)]
         with started(command, CORE, folder / f"{name}.log") as process:
             _wait_until_answers(process, port, folder / f"{name}.log")
-            if read:
+            if name == FEED:
                 stream = urllib.request.urlopen(f"http://127.0.0.1:{admin}/queries", timeout=_SILENCE)
                 # It ends with the server.
                 threading.Thread(target=lambda: deque(stream, maxlen=0), daemon=True).start()
             yield Server(name, process.pid, port, admin)
 
 
-#: kubeadm's, without the ports that a benchmark must not take. Nobody is at the upstream: no work asks for its names.
+_REWRITE = r"rewrite name regex ^((a+)+)\.costly\.cluster\.local$ {1}.cluster.local"
+#: kubeadm's, without the ports that a benchmark must not take.
 _COREFILE = """\
 .:{port} {{
     bind 127.0.0.1
@@ -131,30 +99,12 @@ _COREFILE = """\
         ttl 30
     }}
     prometheus 127.0.0.1:{metrics}
-    forward . 127.0.0.1:9
+    forward . 127.0.0.1:{upstream}
     cache 30
     loadbalance
+    {more}
 }}
 """
-
-
-def knot(folder: Path, zone: str) -> AbstractContextManager[Server]:
-    """Knot DNS, https://www.knot-dns.cz/."""
-    return _authoritative("knot", ["knotd", "-c"], KNOT, folder, zone)
-
-
-def nsd(folder: Path, zone: str) -> AbstractContextManager[Server]:
-    """NSD, https://nlnetlabs.nl/nsd."""
-    return _authoritative("nsd", ["nsd", "-d", "-c"], NSD, folder, zone)
-
-
-OTHERS: dict[str, Callable[[Path, str], AbstractContextManager[Server]]] = {"knot": knot, "nsd": nsd}
-PROGRAMS = {"knot": "knotd", "nsd": "nsd"}
-
-
-def program(name: str) -> str | None:
-    """Where a server's program is: distributions keep them where not everybody looks."""
-    return shutil.which(PROGRAMS[name], path=_SBIN)
 
 
 def kubeconfig(path: Path, url: str) -> Path:
@@ -172,42 +122,45 @@ def kubeconfig(path: Path, url: str) -> Path:
 
 
 @contextmanager
-def _authoritative(name: str, command: list[str], config: str, folder: Path, zone: str) -> Iterator[Server]:
-    found = program(name)
-    if found is None:
+def _other(name: str, folder: Path, zone: str, upstream: int) -> Iterator[Server]:
+    other = OTHERS[name]
+    if other.path is None:
         raise StartError(f"{name} is not installed: apt install {name}")
     home = folder / name
     home.mkdir()
     (home / "zone").write_text(zone)
     port = free_port()
-    (home / "conf").write_text(config.format(folder=home, port=port, zone=cluster.ZONE))
-    with started([found, *command[1:], str(home / "conf")], CORE, home / "log") as process:
+    (home / "conf").write_text(other.config.format(folder=home, port=port, zone=cluster.ZONE, upstream=upstream))
+    with started([other.path, *other.command[1:], str(home / "conf")], CORE, home / "log") as process:
         _wait_until_answers(process, port, home / "log")
         yield Server(name, process.pid, port)
 
 
 @contextmanager
 def running(
-    folder: Path, names: Sequence[str], python: str, workers: int
+    folder: Path, names: Sequence[str], minidns: Minidns, *objects: str
 ) -> Iterator[tuple[list[Server], subprocess.Popen[str]]]:
-    """Those of the servers that are installed, minidns first, and the API server that it follows."""
+    """Those of the servers that are installed, minidns first, and the API server that it follows.
+
+    objects: what the cluster has besides, as `benchmarks.apiserver` takes it.
+    """
     with ExitStack() as stack:
-        apiserver = stack.enter_context(started([sys.executable, "-m", "benchmarks.apiserver"], log=folder / "api.log"))
+        command = [sys.executable, "-m", "benchmarks.apiserver", *objects]
+        apiserver = stack.enter_context(started(command, log=folder / "api.log"))
         assert apiserver.stdout
         url = apiserver.stdout.readline().strip()
         if not url:
             raise StartError(f"the API server does not start: {(folder / 'api.log').read_text()[-500:]}")
         config = kubeconfig(folder / "kubeconfig", url)
-        minidns = Minidns(python, workers)
-        found = []
-        if "minidns" in names:
-            found.append(stack.enter_context(minidns.running(folder, config)))
-        if FEED in names:
-            found.append(stack.enter_context(minidns.running(folder, config, read=True)))
+        found = [
+            stack.enter_context(minidns.running(folder, config, name))
+            for name in ("minidns", FEED, APART, REWRITING)
+            if name in names
+        ]
         zone = minidns.zone(config)
-        for name, start in OTHERS.items():
-            if name in names and program(name):
-                found.append(stack.enter_context(start(folder, zone)))
+        for name, other in OTHERS.items():
+            if name in names and other.path:
+                found.append(stack.enter_context(_other(name, folder, zone, minidns.upstream)))
             elif name in names:
                 print(f"{name} is not installed (apt install {name}): without it", file=sys.stderr)
         yield found, apiserver
