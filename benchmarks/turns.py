@@ -129,6 +129,11 @@ async def search(generation: Generation) -> None:
     explain_search(generation.site.zones[0], "nobody.team-1", "team-2")
 
 
+async def explain_all(generation: Generation) -> None:
+    """What is behind a Service of 10,000 endpoints."""
+    generation.site.explain({"name": "huge.team-0.svc.cluster.local"})
+
+
 async def ask_all(generation: Generation) -> None:
     """The first SRV answer of a headless Service."""
     front = generation.site.fronts[0]
@@ -156,6 +161,7 @@ async def main(count: int) -> None:
         await turns.told(f"re-list of {kind.__name__}s", relist(generation, listed))
     await turns.told("GET /zone", zone_file(generation))
     await turns.told("explain with a search list", search(generation))
+    await turns.told("explain 10,000 endpoints", explain_all(generation))
     await turns.told("first SRV of 10,000 endpoints", ask_all(generation))
     await turns.told("reload, another cluster domain", reload(generation, OTHER_ZONE))
 

@@ -11,7 +11,7 @@ import struct
 from bisect import bisect_right
 from contextlib import suppress
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 import msgspec
@@ -293,10 +293,12 @@ def _services(rrset: Rrset) -> tuple[bytes, tuple[int, ...]]:
     """SRV records behind a question of their owner, and where each ends. Nothing in them is compressed but the owner
     (RFC 2782): 10,000 records in 2 ms, one by one 10."""
     fixed = struct.pack("!HHHI", _POINTER | HEADER, rrset.type, 1, rrset.ttl)
-    lengths = [len(rdata) for rdata in rrset.rdata]
+    lengths = list(map(len, rrset.rdata))
     starts = {length: fixed + length.to_bytes(2, "big") for length in set(lengths)}
-    body = b"".join([starts[length] + rdata for length, rdata in zip(lengths, rrset.rdata, strict=True)])
-    return body, tuple(accumulate([len(fixed) + 2 + length for length in lengths]))
+    # A join of twice as many pieces, and sums, take less than 10,000 additions.
+    pieces = chain.from_iterable(zip(map(starts.__getitem__, lengths), rrset.rdata, strict=True))
+    whole = {length: len(start) + length for length, start in starts.items()}
+    return b"".join(pieces), tuple(accumulate(map(whole.__getitem__, lengths)))
 
 
 def _pack(name: Name, answer: Answer, flags: int, options: bytes, more: int) -> Ready:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+from itertools import chain, islice
+from typing import NamedTuple
 
 from minidns.core import model, names, reasons, schema
 from minidns.core.model import EndpointSlice, Key
@@ -17,13 +18,17 @@ from minidns.explain import types
 LISTED = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """An endpoint in its slice, and the labels that it has below its Service, or its cluster, when it is ready."""
+class Row(NamedTuple):
+    """An endpoint in its slice."""
 
     slice: EndpointSlice
     endpoint: model.Endpoint
-    labels: tuple[str, ...]
+    settings: ZoneSettings
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What it has below its Service, or its cluster, when it is ready."""
+        return schema.endpoint_labels(self.settings, self.endpoint)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,11 +71,9 @@ class Behind:
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
-        return tuple(
-            Row(slice_, endpoint, schema.endpoint_labels(self._settings, endpoint))
-            for slice_ in self.slices.values()
-            for endpoint in slice_.endpoints
-        )
+        # A list, not a generator: there may be 10,000.
+        settings = self._settings
+        return tuple([Row(slice_, one, settings) for slice_ in self.slices.values() for one in slice_.endpoints])
 
     def ready(self, label: str | None, address: bytes | None) -> Row | None:
         """The first ready endpoint of this name below the Service (lower case) and this address; None is any."""
@@ -85,9 +88,18 @@ class Behind:
             None,
         )
 
-    def count(self, wanted: Callable[[model.Endpoint], bool] = lambda _: True) -> int:
-        """How many endpoints are so; a pod with addresses of both families is one."""
-        return reasons.count((slice_, sum(map(wanted, slice_.endpoints))) for slice_ in self.slices.values())
+    @cached_property
+    def total(self) -> int:
+        """How many endpoints there are; a pod with addresses of both families is one."""
+        return self._count(len(slice_.endpoints) for slice_ in self.slices.values())
+
+    @cached_property
+    def ready_total(self) -> int:
+        """How many of them are ready."""
+        return self._count(sum([one.ready for one in slice_.endpoints]) for slice_ in self.slices.values())
+
+    def _count(self, numbers: Iterable[int]) -> int:
+        return reasons.count(zip(self.slices.values(), numbers, strict=True))
 
     def labels(self, *, ready: bool) -> list[str]:
         """The names of the endpoints that are ready, or of those that are not, below the Service, once each."""
@@ -133,9 +145,9 @@ class Behind:
             tuple(_slice(slice_) for slice_ in list(self.slices.values())[:LISTED]),
             len(self.slices),
             tuple(map(_endpoint, self._listed(focus))),
-            self.count(),
-            self.count(lambda endpoint: endpoint.ready),
-            self.count(lambda endpoint: endpoint.terminating),
+            self.total,
+            self.ready_total,
+            self._count(sum([one.terminating for one in slice_.endpoints]) for slice_ in self.slices.values()),
         )
 
     def _type(self) -> types.ServiceType:
@@ -150,10 +162,11 @@ class Behind:
 
     def _listed(self, focus: str | None) -> list[Row]:
         """The endpoints to list: the one asked for, those that are not ready, then the others; in their own order."""
-        ranked = sorted(
-            range(len(self.rows)), key=lambda at: (focus not in self.rows[at].names, self.rows[at].endpoint.ready)
-        )
-        return [self.rows[at] for at in sorted(ranked[:LISTED])]
+        rows = self.rows
+        asked = [at for at, row in enumerate(rows) if focus in row.names] if focus else []
+        waiting = [at for at, row in enumerate(rows) if not row.endpoint.ready]
+        ranked = chain(sorted(asked, key=lambda at: rows[at].endpoint.ready), waiting, range(len(rows)))
+        return [rows[at] for at in sorted(islice(dict.fromkeys(ranked), LISTED))]
 
 
 def number(count: int, what: str) -> str:

@@ -54,7 +54,7 @@ def explain(
         None if origin is None else name_text(origin),
         read(zone, name),
         behind.facts(host(zone, below)) if behind else None,
-        listed(zone, given.answer),
+        listed(zone, given.answer, behind),
         sum(len(rrset.rdata) for rrset in given.answer),
         zone.settings.negative_ttl if negative and not away else None,
         advice.facts,
@@ -106,7 +106,7 @@ def _about(case: Case, behind: Behind) -> Advice:
     if behind.service and behind.service.headless:
         waiting = [f"{row.who} ({row.state})" for row in behind.rows if not row.endpoint.ready]
         return Advice((f"left out, because it is not ready: {some(waiting)}",) if waiting else ())
-    total, ready = behind.count(), behind.count(lambda endpoint: endpoint.ready)
+    total, ready = behind.total, behind.ready_total
     if not total:
         why = f": its selector {behind.selector} matches no running pod" if behind.selector else ""
         return Advice((f"no endpoint is behind it{why}; connections fail",), to_be_selected(case, behind))
@@ -129,6 +129,5 @@ def _summary(given: Answer, behind: Behind | None, below: list[str], *, away: bo
     if len(below) > 3:
         return f"{what} of endpoint {shown('.'.join(below[:2:-1]))} of {behind.title}"
     if below and behind.service.headless:
-        ready = behind.count(lambda endpoint: endpoint.ready)
-        return f"{what} of {behind.title}: {ready} of {number(behind.count(), 'endpoint')} ready"
+        return f"{what} of {behind.title}: {behind.ready_total} of {number(behind.total, 'endpoint')} ready"
     return f"{what} of {behind.title}"

@@ -18,6 +18,8 @@ from collections.abc import Generator, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+import msgspec
+
 from minidns.core import names, records
 from minidns.core.model import Namespace
 from minidns.core.names import Name
@@ -184,10 +186,14 @@ def explain_search(
     tried: list[Explanation] = []
     candidate: Name | None = next(walker)
     while candidate is not None:
-        explained = [
-            explain(zone, candidate, type_, forwards=forwards, fallthrough=fallthrough, ground=ground)
-            for type_ in types
-        ]
+        explained: list[Explanation] = []
+        for type_ in types:
+            if explained and _of_any_type(explained[0]):
+                explained.append(msgspec.structs.replace(explained[0], type=records.type_text(type_)))
+            else:
+                explained.append(
+                    explain(zone, candidate, type_, forwards=forwards, fallthrough=fallthrough, ground=ground)
+                )
         outcomes = tuple(Outcome(one.type, one.rcode, one.resolves, one.record_count) for one in explained)
         best = next((one for one in explained if one.resolves is not False), explained[0])
         found = [_found(one) for one in explained]
@@ -218,6 +224,11 @@ def explain_search(
         tried[-1].resolves,
         meant,
     )
+
+
+def _of_any_type(explanation: Explanation) -> bool:
+    """Whether it would be the same for every other type: a name that is not there, or not ours. Half the work."""
+    return not explanation.record_count and explanation.rcode in (None, "NXDOMAIN", "REFUSED")
 
 
 def check_namespace(zone: Zone, namespace: str) -> None:

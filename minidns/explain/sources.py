@@ -20,17 +20,17 @@ from minidns.explain.types import Record
 LISTED = 30
 
 
-def listed(zone: Zone, rrsets: Iterable[Rrset]) -> tuple[Record, ...]:
-    """The first LISTED records, each with its source."""
-    sources = _Sources(zone)
+def listed(zone: Zone, rrsets: Iterable[Rrset], behind: Behind | None = None) -> tuple[Record, ...]:
+    """The first LISTED records, each with its source. behind: what is known already to be behind a Service."""
+    sources = _Sources(zone, behind)
     every = ((rrset, rdata) for rrset in rrsets for rdata in rrset.rdata)
     return tuple(sources.record(rrset, rdata) for rrset, rdata in islice(every, LISTED))
 
 
 class _Sources:
-    def __init__(self, zone: Zone) -> None:
+    def __init__(self, zone: Zone, behind: Behind | None) -> None:
         self._zone = zone
-        self._known: dict[tuple[str, str], Behind] = {}
+        self._known = {behind.key: behind} if behind else {}
 
     def record(self, rrset: Rrset, rdata: bytes) -> Record:
         data = records.rdata_text(rrset.type, rdata)
@@ -93,7 +93,9 @@ class _Sources:
         return host(self._zone, path(self._zone, name))
 
     def _behind(self, service: Service) -> Behind:
-        return self._known.setdefault(service.key, Behind(self._zone, service.key))
+        if service.key not in self._known:
+            self._known[service.key] = Behind(self._zone, service.key)
+        return self._known[service.key]
 
 
 def _place(row: Row) -> str:

@@ -48,7 +48,8 @@ def differences(zone: Zone, touches: Iterable[Touch]) -> tuple[list[Record], lis
     for swap in _swaps(zone, touches):
         won, lost = _compared(swap)
         ports = sum(type_ == records.SRV for type_, _ in won), sum(type_ == records.SRV for type_, _ in lost)
-        total = len(schema.services((*swap.others, *swap.given), swap.name)) if any(ports) else 0
+        found = schema.by_port((*swap.others, *swap.given), swap.name) if any(ports) else {}
+        total = sum(map(len, found.values()))
         now, before = (schema.weight(count) if count else 0 for count in (total, total - ports[0] + ports[1]))
         added.extend(_record(swap.name, key, now) for key in won)
         removed.extend(_record(swap.name, key, before) for key in lost)

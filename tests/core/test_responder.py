@@ -523,6 +523,15 @@ def test_every_answer_of_the_zone_says_that_it_is_stale() -> None:
     assert explained(ask(responder, "example.com."))[0][0] == 20
 
 
+def test_ten_thousand_srv_records_are_put_together_without_a_call_for_each() -> None:
+    """Their first answer holds up all others: 5 ms, once."""
+    members = [f"{one} host=h-{number}" for number, one in enumerate(many(10_000))]
+    slices = [endpoints(f"default/db-{n}", *members[n * 100 : n * 100 + 100], ports="sql:3306") for n in range(100)]
+    responder = Responder(zone_of(headless("default/db", ports="sql:3306"), *slices))
+    channel = responder.channel("tcp", "1")
+    assert calls(lambda: responder.respond(query(f"db.{Z}", "SRV"), channel)) < 5000
+
+
 def test_stale_is_not_said_when_reasons_are_switched_off() -> None:
     responder = Responder(sample(), explain=False)
     responder.mark_stale("old")
