@@ -9,8 +9,10 @@ import subprocess
 from pathlib import Path
 
 import dns.flags
+import dns.query
 import dns.rcode
 import dns.serial
+import dns.zone
 import pytest
 
 from tests.support.client import explained
@@ -226,6 +228,35 @@ def test_what_leaves_the_nodes_as_they_are_is_in_every_answer(tmp_path: Path, wo
             server.put("services", service("web", clusterIP="10.96.0.9"))
             eventually(lambda: everywhere(running, "10.96.0.9", 22))
             assert not running.said("Traceback")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_secondary_has_every_reload(tmp_path: Path, workers: str) -> None:
+    """Another TTL is in each record that it has, with those that changed since."""
+    corefile = tmp_path / "Corefile"
+    with api_server() as server:
+        cluster(server, "10.96.0.1")
+        written = {"url": server.url, "ttl": 5, "pods": "disabled", "more": "transfer {\n to *\n }"}
+        corefile.write_text(ANSWERED.format(**written))
+        with minidns("--conf", str(corefile), "--workers", workers) as running:
+            eventually(lambda: everywhere(running, "10.96.0.1", 5))
+            secondary = dns.zone.Zone("cluster.local.", relativize=False)
+            dns.query.inbound_xfr("127.0.0.1", secondary, port=running.port)
+            assert ttls(secondary) == {5, 28800}
+            for told, (ttl, more) in enumerate(((30, ""), (30, "forward . 127.0.0.1"), (5, "")), 1):
+                written |= {"ttl": ttl, "more": f"transfer {{\n to *\n }}\n {more}"}
+                reread(running, corefile, ANSWERED.format(**written))
+                eventually(lambda: sum("by the new configuration" in line for line in running.lines) == told)  # noqa: B023
+                server.put("services", service("web", clusterIP=f"10.96.1.{told}"))
+                eventually(lambda: everywhere(running, f"10.96.1.{told}", ttl))  # noqa: B023
+                dns.query.inbound_xfr("127.0.0.1", secondary, port=running.port)
+                assert ttls(secondary) == {ttl, 28800}
+                assert [str(one) for one in secondary.find_rdataset(f"{NAME}.", "A")] == [f"10.96.1.{told}"]
+                assert secondary.get_soa().serial == soa(running)
+
+
+def ttls(zone: dns.zone.Zone) -> set[int]:
+    return {rdataset.ttl for _, rdataset in zone.iterate_rdatasets()}
 
 
 def soa(running: Running) -> int:
