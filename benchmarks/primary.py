@@ -15,7 +15,8 @@ import msgspec
 
 from benchmarks import cluster, scale
 from benchmarks.followers import ZONE
-from benchmarks.processes import started
+from benchmarks.processes import cpu_time, started
+from minidns.cli import bench
 from tests.support.apiserver import ApiServer
 from tests.support.neighbours import free_port
 from tests.support.secondaries import Server
@@ -30,6 +31,8 @@ COREFILE = """
     {transfer}
 }}
 """
+#: Seconds of questions at full load.
+QUERIES = 4.0
 #: What is asked for to know that all is there, and its address: the last that is listed.
 Last = tuple[bytes, str]
 LARGE = scale.question(scale.HEADLESS - 1, 99), scale.address(scale.HEADLESS - 1, 99, 0)
@@ -107,3 +110,23 @@ async def filled(folder: Path, *, large: bool) -> AsyncIterator[ApiServer]:
             server.load(resource, list(map(msgspec.json.encode, items)), 1)
         scale.kubeconfig(folder / "kubeconfig", server.url)
         yield server
+
+
+def told(what: str, value: str) -> None:
+    """A line of the table."""
+    print(f"{what:52}  {value}", flush=True)
+
+
+def questions(folder: Path) -> Path:
+    """For the addresses of all Services, as dnsperf reads them."""
+    path = folder / "questions"
+    path.write_text("".join(f"{cluster.service_name(n)} A\n" for n in range(cluster.SERVICES)))
+    return path
+
+
+async def full_load(port: int, pid: int, questions: Path) -> tuple[float, float]:
+    """(queries/s, CPU microseconds per query) at full load, once everything has been asked for."""
+    await asyncio.to_thread(bench.measure, bench.command(f"127.0.0.1:{port}", questions, 1.0))
+    used = sum(cpu_time(pid))
+    result = await asyncio.to_thread(bench.measure, bench.command(f"127.0.0.1:{port}", questions, QUERIES))
+    return result.rate, (sum(cpu_time(pid)) - used) / result.completed * 1e6

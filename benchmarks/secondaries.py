@@ -28,21 +28,31 @@ from time import perf_counter
 from typing import NoReturn
 
 import dns.message
-import msgspec
 
 from benchmarks import cluster, scale
-from benchmarks.followers import ZONE, Told, address
-from benchmarks.primary import LARGE, SMALL, FollowError, churn, filled, primary, running, until
+from benchmarks.followers import ZONE
+from benchmarks.light import light
+from benchmarks.primary import (
+    LARGE,
+    SMALL,
+    FollowError,
+    churn,
+    filled,
+    full_load,
+    primary,
+    questions,
+    running,
+    told,
+    until,
+)
 from benchmarks.processes import cpu_time, started
-from minidns.cli import bench
 from tests.support.apiserver import ApiServer
 from tests.support.neighbours import free_port
 from tests.support.secondaries import Knot, Server, Unbound
 
 #: Seconds that each part may take.
 PARTS = {"whole": 300, "followed": 240, "light": 180}
-RATES, FOLLOWERS, FOLLOWED = (1, 100, 500), (0, 1, 10, 100), 100
-EVENTS, SECONDS, QUERIES = 100, 5.0, 4.0
+RATES, EVENTS = (1, 100, 500), 100
 #: Where servers keep what they write: not on a disk that others use too.
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 #: Seconds between two questions about what an event changed.
@@ -73,11 +83,6 @@ zone:
     journal-content: none
 """
 _FINISHED = re.compile(r"AXFR, incoming.* finished.*?, (?:serial.*?, )?([0-9.]+) seconds, (\d+) messages, (\d+) bytes")
-
-
-def told(what: str, value: str) -> None:
-    """A line of the table."""
-    print(f"{what:52}  {value}", flush=True)
 
 
 async def whole(_: ApiServer, folder: Path) -> None:
@@ -175,71 +180,6 @@ async def following(server: ApiServer, secondary: Server, rate: int) -> list[flo
     return sorted(found)
 
 
-async def light(server: ApiServer, folder: Path) -> None:
-    """What minidns does for a change, and how much less for questions, with so many light secondaries."""
-    questions = _questions(folder)
-    alone = free = 0.0
-    for count in FOLLOWERS:
-        port, at = free_port(), free_port()
-        async with primary(folder, port, [f"{address(number)}:{at}" for number in range(count)], SMALL) as process:
-            command = [sys.executable, "-m", "benchmarks.followers", str(port), str(at), str(count or 1)]
-            with started(command, core=1, log=folder / "followers.log") as followers:
-                await asyncio.sleep(1)
-                task = asyncio.create_task(churn(server, FOLLOWED))
-                await asyncio.sleep(1)
-                before, used, version = _said(followers), sum(cpu_time(process.pid)), server.version
-                await asyncio.sleep(SECONDS)
-                used, version, after = sum(cpu_time(process.pid)) - used, server.version - version, _said(followers)
-                rate, cpu = await _rate(port, process.pid, questions)
-                task.cancel()
-                await asyncio.sleep(2)
-                last = _said(followers)
-        each, queries = used / version * 1e6, 1e6 / cpu
-        if not count:
-            alone, free = each, queries
-            told(f"{FOLLOWED} changes/s, nobody follows", f"{each:,.0f} us of CPU for each")
-            told("  and queries at full load", f"{queries:,.0f} for a second of CPU ({rate:,.0f}/s)")
-            continue
-        transfers = after.transfers - before.transfers
-        share, goal = (each - alone) * version / SECONDS / 1e6, " (target: under 10%)" if count <= 10 else ""
-        told(
-            f"  {count} follow{'s' if count == 1 else ''}{goal}",
-            f"{share:.1%} of a core more, {(each - alone) / count:,.0f} us for each change and secondary",
-        )
-        told(f"  and queries{goal}", f"{1 - queries / free:.1%} less for a second of CPU ({rate:,.0f}/s)")
-        size = (after.bytes - before.bytes) / transfers
-        behind = f", {count - last.latest} are behind 2 s after the last change" if last.latest != count else ""
-        told(
-            "  transfers",
-            f"{transfers / count / SECONDS:.1f}/s to each of {size:,.0f} bytes, {last.refused} refused{behind}",
-        )
-
-
-def _said(followers: subprocess.Popen[str]) -> Told:
-    assert followers.stdin
-    assert followers.stdout
-    followers.stdin.write("\n")
-    followers.stdin.flush()
-    line = followers.stdout.readline()
-    if not line:
-        raise FollowError("benchmarks.followers has ended")
-    return msgspec.json.decode(line, type=Told)
-
-
-def _questions(folder: Path) -> Path:
-    questions = folder / "questions"
-    questions.write_text("".join(f"{cluster.service_name(n)} A\n" for n in range(cluster.SERVICES)))
-    return questions
-
-
-async def _rate(port: int, pid: int, questions: Path) -> tuple[float, float]:
-    """(queries/s, CPU microseconds per query) at full load, once everything has been asked for."""
-    await asyncio.to_thread(bench.measure, bench.command(f"127.0.0.1:{port}", questions, 1.0))
-    used = sum(cpu_time(pid))
-    result = await asyncio.to_thread(bench.measure, bench.command(f"127.0.0.1:{port}", questions, QUERIES))
-    return result.rate, (sum(cpu_time(pid)) - used) / result.completed * 1e6
-
-
 def _move(pid: int, core: int) -> None:
     """A process with all of its threads to a core."""
     subprocess.run(["taskset", "-a", "-c", "-p", str(core), str(pid)], check=True, stdout=subprocess.DEVNULL)
@@ -247,7 +187,7 @@ def _move(pid: int, core: int) -> None:
 
 async def followed(server: ApiServer, folder: Path) -> None:
     """Real secondaries: how fast they follow, and how many questions they answer."""
-    questions, own = _questions(folder), 0.0
+    asked, own = questions(folder), 0.0
     for kind in (Unbound, Knot):
         port = free_port()
         one: Server = kind(folder / kind.program, port, zones=(ZONE,))
@@ -256,15 +196,15 @@ async def followed(server: ApiServer, folder: Path) -> None:
         async with primary(folder, port, [f"127.0.0.1:{one.port}"], SMALL) as process:
             with running(one):
                 await until(one, SMALL)
-                for rate in RATES:
-                    found = await following(server, one, rate)
-                    goal = " (target: median 50, p99 300)" if rate == 100 else ""
-                    told(f"event to {one.program}'s answer, {rate} changes/s{goal}", scale.spread(found))
+                for pace in RATES:
+                    found = await following(server, one, pace)
+                    goal = " (target: median 50, p99 300)" if pace == 100 else ""
+                    told(f"event to {one.program}'s answer, {pace} changes/s{goal}", scale.spread(found))
                 if not own:
-                    queries, own = await _rate(port, process.pid, questions)
+                    queries, own = await full_load(port, process.pid, asked)
                     told("queries/s of minidns", f"{queries:,.0f}, CPU {own:.2f} us/query")
                 _move(one.pid, 0)
-                queries, cpu = await _rate(one.port, one.pid, questions)
+                queries, cpu = await full_load(one.port, one.pid, asked)
                 what = f"{queries:,.0f}, CPU {cpu:.2f} us/query, {cpu / own:.2f} of minidns's"
                 told(f"  of a node's {one.program}", what)
 

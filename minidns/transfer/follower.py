@@ -101,7 +101,13 @@ class Follower:
         loop, wait = asyncio.get_running_loop(), FIRST
         while due := [origin for origin in self.zones if self._is_due(origin)]:
             began = loop.time()
-            if all(await asyncio.gather(*(self._notify(origin, wait) for origin in due))):
+            first, *others = due
+            told = (
+                [await self._notify(first, wait)]
+                if not others
+                else await asyncio.gather(*(self._notify(origin, wait) for origin in due))
+            )
+            if all(told):
                 break
             await asyncio.sleep(began + wait - loop.time())
             wait = min(2 * wait, LONGEST)

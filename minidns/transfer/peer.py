@@ -22,7 +22,7 @@ class Peer(asyncio.DatagramProtocol):
         self._keys = keys if secondary.key is not None else None
         self._transport: asyncio.DatagramTransport | None = None
         self._opening = asyncio.Lock()
-        self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
+        self._waiting: dict[bytes, asyncio.Future[bytes | None]] = {}
 
     async def ask(self, message: bytes, patience: float) -> bytes | None:
         """The answer to a message without its ID, None when there is none within `patience` seconds, or when its
@@ -33,15 +33,19 @@ class Peer(asyncio.DatagramProtocol):
         packet, mac = id_ + message, b""
         if self._keys is not None and self.secondary.key is not None:
             packet, mac = self._keys.sign(packet, self.secondary.key)
-        coming = self._waiting[id_] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        coming = self._waiting[id_] = loop.create_future()
+        # Not `wait_for`, nor a lock that nobody holds: of 200 notifications a second these would be a third.
+        late = loop.call_later(patience, _give_up, coming)
         try:
-            (await self._opened()).sendto(packet)
-            reply = await asyncio.wait_for(coming, patience)
-        except (OSError, TimeoutError):
+            (self._transport or await self._opened()).sendto(packet)
+            reply = await coming
+        except OSError:
             return None
         finally:
+            late.cancel()
             del self._waiting[id_]
-        return self._verified(reply, mac)
+        return None if reply is None else self._verified(reply, mac)
 
     def close(self) -> None:
         """Nothing more is asked."""
@@ -72,3 +76,8 @@ class Peer(asyncio.DatagramProtocol):
             return found.packet
         log.warning("an answer of %s is not signed as it should be", self.secondary)
         return None
+
+
+def _give_up(coming: asyncio.Future[bytes | None]) -> None:
+    if not coming.done():
+        coming.set_result(None)
