@@ -154,8 +154,12 @@ class Follower:
         )
 
     def _behind(self, origin: Name, serial: int | None) -> Behind:
-        _, journal = self.zones[origin]
-        steps = None if serial is None else journal.since(serial)
+        zone, journal = self.zones[origin]
+        if serial is None:
+            return None, None
+        if not is_ahead(self._latest(origin), serial) and not is_ahead(serial, zone.serial):
+            return 0, 0.0  # the journal may not reach back to it: what changed since is in other zones
+        steps = journal.since(serial)
         if steps is None:
             return None, None
         missing = [step for step in steps if origin in step.parts]

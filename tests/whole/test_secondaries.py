@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -206,6 +207,38 @@ def test_with_the_right_key_and_with_a_wrong_one(tmp_path: Path) -> None:
     finally:
         for server in servers:
             server.stop()
+
+
+def whole_zones(primary: Running) -> int:
+    """How many were transferred."""
+    found = re.search(r'^minidns_transfers_total\{kind="axfr"\} (\d+)', primary.get("/metrics"), re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def test_who_is_further_behind_than_the_journal_reaches_gets_the_whole_zone(tmp_path: Path) -> None:
+    port = free_port()
+    knot, nsd = Knot(tmp_path / "knot", port), Nsd(tmp_path / "nsd", port)
+    with api_server() as api:
+        fill(api)
+        try:
+            with primary_of(api, tmp_path, port, [knot, nsd]) as primary:
+                knot.start()
+                nsd.start()
+                caught_up(primary, [knot, nsd])
+                knot.kill()
+                before = whole_zones(primary)
+                # A thousand pods go and a thousand others come, a megabyte each time: more than 16.
+                for number in range(25):
+                    api.put("endpointslices", slice_of(0, list(range(1000 * (number % 2), 1000 * (number % 2) + 1000))))
+                api.put("endpointslices", slice_of(0, [7]))
+                eventually(lambda: primary.addresses("web-0.default.svc.cluster.local") == ["10.0.0.8"])
+                knot.start()
+                caught_up(primary, [knot, nsd])
+                same(primary, [knot, nsd])
+                assert whole_zones(primary) > before
+        finally:
+            knot.stop()
+            nsd.stop()
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
