@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import dns.exception
@@ -69,10 +70,10 @@ class Server(ABC):
     def ask(self, name: str, type_: str) -> dns.message.Message | None:
         """Its answer without recursion; None when it gives none."""
         query = dns.message.make_query(name, type_, flags=0)
-        try:
-            return dns.query.tcp(query, "127.0.0.1", port=self.port, timeout=5)
-        except (OSError, EOFError, dns.exception.DNSException):
-            return None
+        for _ in range(3):  # NSD has other processes after an update, and those that there were end their connections
+            with suppress(OSError, EOFError, dns.exception.DNSException):
+                return dns.query.tcp(query, "127.0.0.1", port=self.port, timeout=5)
+        return None
 
     def serial(self, zone: str) -> int | None:
         """The serial that it serves."""
