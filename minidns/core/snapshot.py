@@ -49,9 +49,11 @@ class Snapshot:
         # By identity: two overlays that are equal are still two.
         self._zone.overlays = [one for one in self._zone.overlays if one is not self._overlay]
 
-    def bodies(self, origin: Name, step: int = STEP, found_at_once: int = FOUND) -> Iterator[list[Owned]]:
-        """All records at and below `origin`, the SOA record first, otherwise as they come: mostly those of a Service
-        together.
+    def bodies(
+        self, origin: Name, step: int = STEP, found_at_once: int = FOUND, *, in_order: bool = False
+    ) -> Iterator[list[Owned]]:
+        """All records at and below `origin`, the SOA record first, otherwise in canonical order or as they come: mostly
+        those of a Service together.
 
         A list for every `step` names and records, also an empty one, and one for every `found_at_once` names of the
         zone that are looked at. All records of an rrset are in one list.
@@ -59,7 +61,8 @@ class Snapshot:
         settings, serial = self.settings, self.serial
         found: list[Owned] = []
         count = 0
-        for name in self._as_they_come(origin, found_at_once):
+        walk = self._sorted if in_order else self._as_they_come
+        for name in walk(origin, found_at_once):
             if name is None:
                 yield found
                 found, count = [], 0

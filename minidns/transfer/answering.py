@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 
 #: Bytes of changes up to which an incremental transfer is made at once and not in turns: some 100 records.
 SMALL = 0x2000
+#: Names of a zone up to which it is sent whole in order. Knot has it in memory as it came, and walks it in order at
+#: each change: 33 ms instead of 43 with 53,000 records. Of half a million, finding the order takes too long.
+ORDERED = 100_000
 _NOTAUTH = 9
 
 #: When a secondary last asked, in seconds since the epoch, by zone, address and key: of those that were named.
@@ -187,7 +190,7 @@ class Transfers:
 def _without_inner(zone: Zone, origin: Name, snapshot: Snapshot) -> Iterator[Sequence[Owned]]:
     """The records of a zone without those of the zones below it."""
     inner = tuple(other for other in zone.origins if other != origin and names.is_below(other, origin))
-    for some in snapshot.bodies(origin):
+    for some in snapshot.bodies(origin, in_order=len(zone.nodes) <= ORDERED):
         yield [one for one in some if not any(names.is_below(one[0], other) for other in inner)] if inner else some
 
 

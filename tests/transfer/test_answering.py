@@ -258,3 +258,11 @@ def test_a_burst_of_changes_is_fetched_by_more_at_once_than_whole_zones() -> Non
         firsts.append(rcode(next(filter(None, running[-1]))))
     assert firsts == ["NOERROR"] * 2 * AT_ONCE
     assert len(asked(front, question("cluster.local.").to_wire())) > 1  # and takes no place of a whole zone's
+
+
+def test_a_zone_of_usual_size_is_sent_in_order() -> None:
+    made = site()
+    made.publish([Upserted(WEB), Upserted(SHOP), Upserted(pods(400))])
+    found = rows(asked(front_of(made), question("cluster.local.").to_wire()))[:-1]
+    owners = [rrset.name for _, rrset in found]
+    assert owners == sorted(owners)
