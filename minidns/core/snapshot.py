@@ -88,18 +88,17 @@ class Snapshot:
         found: list[Rrset] = []
         count = 0
         for name in wanted:
+            if name is None:
+                yield found
+                found, count = [], 0
+                continue
             count += 1
-            for rrset in (
-                answers.rrsets_of(self.settings, self.serial, name, self._at(name)) if name is not None else ()
-            ):
+            for rrset in answers.rrsets_of(self.settings, self.serial, name, self._at(name)):
                 found.append(rrset)
                 count += len(rrset.rdata)
                 if count >= step:
                     yield found
                     found, count = [], 0
-            if name is None:
-                yield found
-                found, count = [], 0
         yield found
 
     def _at(self, name: Name) -> tuple[Part, ...]:
