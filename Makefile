@@ -3,7 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # Who may have the zones, and is told of changes: the servers of config/secondaries/, which may be there or not.
-SECONDARIES := --transfer 127.0.0.2:1153 --transfer 127.0.0.3:1253 --transfer 127.0.0.1:1353
+# Of reverse zones they get 10.0.0.0/8 and fd00::/8: with more, Unbound, a resolver, would hide everybody else's names.
+SECONDARIES := --transfer 127.0.0.2:1153 --transfer 127.0.0.3:1253 --transfer 127.0.0.1:1353 \
+	--zone cluster.local --zone 10.in-addr.arpa --zone d.f.ip6.arpa
 
 .PHONY: run test tools lint bench soak images clean
 

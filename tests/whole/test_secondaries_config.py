@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -111,8 +112,10 @@ def test_three_servers_follow_an_edited_manifest_and_outlive_minidns(tmp_path: P
             eventually(lambda: all_have(2))
             web.write_text(web.read_text().replace("replicas: 2", "replicas: 5"))
             eventually(lambda: all_have(5))
-            admin = running.get("/secondaries")
-            assert [f'"{host}:{ports[port]}"' in admin for host, port in SERVERS.values()] == [True] * 3
+            found = json.loads(running.get("/secondaries"))
+            assert {one["secondary"] for one in found} == {f"{host}:{ports[port]}" for host, port in SERVERS.values()}
+            assert len(found) == 3 * len(SERVERS)
+            eventually(lambda: all(one["changes"] == 0 for one in json.loads(running.get("/secondaries"))))
             expected = running.addresses(NGINX)
             running.process.kill()
         for server in servers:
