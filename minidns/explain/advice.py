@@ -125,8 +125,7 @@ def to_be_selected(case: Case, behind: Behind) -> tuple[str, ...]:
 
 
 def _none_ready(case: Case, behind: Behind) -> Advice:
-    waiting = [f"{row.who} ({row.state})" for row in behind.rows if not row.endpoint.ready]
-    return Advice((f"its endpoints: {some(waiting)}",), until_ready(case, behind))
+    return Advice(steps=until_ready(case, behind))  # which they are is told with the Service
 
 
 def _ignored(case: Case, behind: Behind) -> Advice:

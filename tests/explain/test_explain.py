@@ -81,7 +81,8 @@ def test_no_pod_ready() -> None:
         "default", "web-1", "web", (), (Endpoint((address("10.0.0.1"),), None, None, False, True, True),)
     )
     found = about(THE_WEB, WEB, sliced)
-    assert found.facts == ("its endpoints: 10.0.0.1 (terminating, still serving)",)
+    assert found.facts == ()
+    assert "10.0.0.1  terminating, still serving" in shown(found)
     assert found.service
     assert (found.service.endpoint_count, found.service.ready_count, found.service.terminating_count) == (1, 0, 1)
 
