@@ -117,8 +117,10 @@ class Generation:
             return
         self.changes += len(changes)
         moment = self._serials.now()
+        told: tuple[Zone, ...] = ()
         for site in self._sites():
-            site.publish(changes, moment)
+            site.publish(changes, moment, but=told)
+            told += site.zones
             if self.answering:
                 self.answering.publish(site, changes, moment)
         self.notifier.moved()

@@ -101,13 +101,16 @@ class Site:
             for secondary, zones in front.transfers.targets()
         ]
 
-    def publish(self, changes: Sequence[Change], moment: int | None = None) -> None:
+    def publish(self, changes: Sequence[Change], moment: int | None = None, but: Collection[Zone] = ()) -> None:
         """Bring changes into every zone, all of them before the next packet is answered.
 
-        moment: the serial of this moment (`minidns.transfer.serials`), the same in all processes that answer.
+        moment: the serial of this moment (`minidns.transfer.serials`), the same in all processes that answer. but:
+        zones that have these changes already: another site has them, too.
         """
         told: frozenset[Kind] = frozenset()
         for fed in self._fed.values():
+            if fed.zone in but:
+                continue
             for change in changes:
                 kind = type(change.object) if isinstance(change, Upserted) else change.kind
                 if kind in fed.kinds:

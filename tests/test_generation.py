@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import pytest
@@ -56,8 +56,8 @@ class Counted(Site):
         super().__init__(config)
         self.batches: list[int] = []
 
-    def publish(self, changes: Sequence[Change], moment: int | None = None) -> None:
-        super().publish(changes, moment)
+    def publish(self, changes: Sequence[Change], moment: int | None = None, but: Collection[Zone] = ()) -> None:
+        super().publish(changes, moment, but)
         self.batches.append(sum(_endpoints(change) for change in changes))
 
 
@@ -91,11 +91,23 @@ async def test_a_reload_that_changes_nothing_of_a_zone_touches_none_of_its_names
 
 def followed(config: Config, serials: Serials) -> Generation:
     """Of a cluster with a Service, whose zones everybody may transfer."""
-    block = replace(config.servers[0], transfers=(Transfer(to=(Secondary("*"),)),))
-    site = site_of(replace(config, servers=(block,)), serials.now())
+    config = replace(config, servers=(replace(config.servers[0], transfers=(Transfer(to=(Secondary("*"),)),)),))
+    site = site_of(config, serials.now())
     site.publish([Upserted(OBJECTS[0])])
     site.mark_synced()
     return Generation(config, site, None, serials)
+
+
+async def test_a_change_is_made_once_in_a_zone_that_two_sites_share() -> None:
+    """Processes of which each has one of them number its states alike: an object that changes twice at once, too."""
+    old = followed(CONFIG, Serials(steady=lambda: 5.0))
+    site = site_of(old.config, 2, like=old.site)
+    await old.prepare(site)
+    ((zone, journal),) = site.journals
+    serial = zone.serial
+    old.publish([Upserted(service("a/web-0", address)) for address in ("10.98.0.1", "10.98.0.2")])
+    assert zone.serial == serial + 2
+    assert len(journal.since(serial) or ()) == 2
 
 
 @pytest.mark.parametrize("workers", [1, 2])
