@@ -16,14 +16,13 @@ from typing import Any, cast
 
 import msgspec
 
-from minidns.admin import zones
+from minidns.admin import explaining, zones
 from minidns.admin.running import Running
 from minidns.config.plugins.forward import Forward, Upstream
 from minidns.config.settings import Cluster, Config, Kubernetes, ServerBlock
 from minidns.core import names
 from minidns.core.batches import batches, differences
 from minidns.core.model import Endpoint, EndpointSlice, Kind, Namespace, Object, Port, Replaced, Service
-from minidns.explain import explain_search
 from minidns.generation import Generation, settle, site_of
 from minidns.server.http.endpoint import Asked
 from minidns.transfer.serials import Serials
@@ -125,13 +124,9 @@ async def zone_file(generation: Generation) -> None:
         pass
 
 
-async def search(generation: Generation) -> None:
-    explain_search(generation.site.zones[0], "nobody.team-1", "team-2")
-
-
-async def explain_all(generation: Generation) -> None:
-    """What is behind a Service of 10,000 endpoints."""
-    generation.site.explain({"name": "huge.team-0.svc.cluster.local"})
+async def explain(generation: Generation, **query: str) -> None:
+    endpoints = explaining.endpoints(cast(Running, Served(generation)))
+    await endpoints[0].handler(Asked(query))
 
 
 async def ask_all(generation: Generation) -> None:
@@ -160,8 +155,11 @@ async def main(count: int) -> None:
         listed = Replaced(kind, tuple(generation.site.known()[kind].values()))
         await turns.told(f"re-list of {kind.__name__}s", relist(generation, listed))
     await turns.told("GET /zone", zone_file(generation))
-    await turns.told("explain with a search list", search(generation))
-    await turns.told("explain 10,000 endpoints", explain_all(generation))
+    await turns.told("explain with a search list", explain(generation, name="nobody.team-1", **{"from": "team-2"}))
+    huge = "huge.team-0.svc.cluster.local"
+    await turns.told("explain 10,000 endpoints", explain(generation, name=huge))
+    await turns.told("the same by its short name", explain(generation, name="huge", **{"from": "team-0"}))
+    await turns.told("a name below it that is not there", explain(generation, name=f"nobody.{huge}"))
     await turns.told("first SRV of 10,000 endpoints", ask_all(generation))
     await turns.told("reload, another cluster domain", reload(generation, OTHER_ZONE))
 

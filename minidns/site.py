@@ -6,7 +6,7 @@ Changes come in by `publish`, packets by the fronts. No socket is opened here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from itertools import chain
 
 from minidns import explain
@@ -157,7 +157,13 @@ class Site:
         self.mark_stale(self.stale)
 
     def explain(self, query: Mapping[str, str], ground: Ground | None = None) -> Explanation | SearchExplanation:
-        """An explanation. query: `name`, and if wanted `type` (A), `from` (a pod's namespace), `ndots` and
+        """An explanation, as `explaining` gives it."""
+        return explain.at_once(self.explaining)(query, ground)
+
+    def explaining(
+        self, query: Mapping[str, str], ground: Ground | None = None
+    ) -> Generator[None, None, Explanation | SearchExplanation]:
+        """An explanation, in steps. query: `name`, and if wanted `type` (A), `from` (a pod's namespace), `ndots` and
         `libc` (glibc or musl). ground: what the objects come from, where that is known.
 
         Raises ValueError for a query that makes no sense.
@@ -176,8 +182,10 @@ class Site:
         types = [explain.parse_type(query["type"])] if query.get("type") else explain.BOTH
         ndots, libc = explain.parse_ndots(query.get("ndots", "")), explain.parse_libc(query.get("libc", ""))
         asked = zone, query["name"], query["from"], types
-        return explain.explain_search(
-            *asked, ndots=ndots, libc=libc, forwards=forwards, fallthrough=fallthrough, ground=ground
+        return (
+            yield from explain.search_steps(
+                *asked, ndots=ndots, libc=libc, forwards=forwards, fallthrough=fallthrough, ground=ground
+            )
         )
 
     def known(self) -> dict[Kind, Mapping[Key, Object]]:

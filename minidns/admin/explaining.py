@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from minidns import explain
+from minidns.admin.pieces import in_pieces
 from minidns.admin.running import Running
 from minidns.server.http.endpoint import JSON, Asked, Endpoint, Reply
 
@@ -18,6 +19,7 @@ _PARAMETERS = {
 def endpoints(running: Running) -> tuple[Endpoint, ...]:
     async def on_explain(asked: Asked) -> Reply:
         site, source = running.generation.site, running.generation.source
-        return Reply(explain.to_json(site.explain(asked.query, source.ground if source else None)), JSON)
+        explained = await in_pieces(site.explaining(asked.query, source.ground if source else None))
+        return Reply(explain.to_json(explained), JSON)
 
     return (Endpoint(path="/explain", doc="why a name answers as it does", parameters=_PARAMETERS, handler=on_explain),)

@@ -5,10 +5,11 @@ meant. Functions of a Service's reasons are here, those of its ports in `minidns
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from heapq import nsmallest
-from typing import NamedTuple
+from itertools import chain, islice
+from typing import Any, NamedTuple
 
 from minidns.core import names, records
 from minidns.core.names import Name
@@ -53,11 +54,10 @@ class Case:
 Rule = Callable[[Case, Behind], Advice]
 
 
-def some(words: Iterable[str]) -> str:
-    """A list in a sentence: "a, b and 7 more"; escaped."""
-    every = [shown(word) for word in words]
-    more = len(every) - LISTED
-    return ", ".join(every[:LISTED]) + (f" and {more} more" if more > 0 else "")
+def some(words: Collection[Any], text: Callable[[Any], str] = str) -> str:
+    """A list in a sentence: "a, b and 7 more"; escaped. text: what is said of each."""
+    more = len(words) - LISTED
+    return ", ".join(shown(text(word)) for word in islice(words, LISTED)) + (f" and {more} more" if more > 0 else "")
 
 
 def first(words: Collection[str]) -> str:
@@ -129,16 +129,16 @@ def _none_ready(case: Case, behind: Behind) -> Advice:
 
 
 def _ignored(case: Case, behind: Behind) -> Advice:
-    advice = _none_ready(case, behind) if behind.rows else Advice()
+    advice = _none_ready(case, behind) if behind.total else Advice()
     fact = "`ignore empty_service` is on: a Service without a ready endpoint has no name"
     return advice._replace(facts=(fact, *advice.facts))
 
 
 def until_ready(case: Case, behind: Behind, label: str | None = None) -> tuple[str, ...]:
     """What makes an endpoint ready: that of a label, or the first that is not."""
-    waiting = [row for row in behind.rows if row.endpoint.pod and not row.endpoint.ready]
-    meant = [row for row in waiting if label is None or label in map(str.lower, row.labels)]
-    pod = next((row.endpoint.pod for row in meant or waiting), None)
+    waiting = [row for row in behind.waiting if row.endpoint.pod]
+    meant = (row for row in waiting if label is None or label in map(str.lower, row.labels))
+    pod = next((row.endpoint.pod for row in chain(meant, waiting)), None)
     steps = ["an endpoint has its names while its conditions.ready is true"]
     if pod:
         known = case.ground.unready(behind.key[0], pod) if case.ground else ""
@@ -155,8 +155,8 @@ def _host_not_ready(case: Case, behind: Behind) -> Advice:
     label = case.path[3]
     facts = [
         f"{row.who} is {row.state}, with address {', '.join(map(names.address_text, row.endpoint.addresses))}"
-        for row in behind.rows
-        if not row.endpoint.ready and label in map(str.lower, row.labels)
+        for row in behind.waiting
+        if label in map(str.lower, row.labels)
     ]
     return Advice((some(facts),), until_ready(case, behind, label))
 
@@ -167,7 +167,7 @@ def _no_host(case: Case, behind: Behind) -> Advice:
     facts = [f"names below it: {some(ready)}"] if ready else []
     facts += [f"would be names if they were ready: {some(waiting)}"] if waiting else []
     steps = []
-    if other := next((row for row in behind.rows if row.endpoint.pod == wanted), None):
+    if other := behind.of_pod(wanted):
         facts.insert(0, f"pod {shown(wanted)} is behind it as {some(other.labels)}: its endpoint has no hostname")
         steps.append(
             f"a pod has its own name below a Service when its spec.subdomain (a StatefulSet's serviceName) is"
@@ -197,7 +197,7 @@ def argument(text: str) -> str:
     return shlex.quote(shown(text))
 
 
-def _list(words: Iterable[str]) -> str:
+def _list(words: Collection[str]) -> str:
     text = some(words)
     return f": {text}" if text else ""
 

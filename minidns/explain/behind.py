@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from itertools import chain, islice
+from itertools import accumulate, chain, islice
 from typing import NamedTuple
 
 from minidns.core import model, names, reasons, schema
@@ -66,27 +67,46 @@ class Behind:
         self.key = key
         self.service = zone.cluster.service(key)
         self.slices: Mapping[str, EndpointSlice] = dict(sorted(zone.cluster.slices(key).items()))
+        self._slices = list(self.slices.values())
         self._settings: ZoneSettings = zone.settings
         self._kind = zone.cluster.service_kind.__name__
 
+    def rows(self, which: Callable[[model.Endpoint], bool]) -> list[Row]:
+        """The endpoints of which that holds, in their slices."""
+        # There may be 10,000, for which rows would take 3 ms.
+        return [self._row(at) for at, one in enumerate(self._endpoints) if which(one)]
+
+    def of_pod(self, pod: str) -> Row | None:
+        """The first endpoint of a pod."""
+        pods = [one.pod for one in self._endpoints]
+        return self._row(pods.index(pod)) if pod in pods else None
+
     @cached_property
-    def rows(self) -> tuple[Row, ...]:
-        # A list, not a generator: there may be 10,000.
+    def waiting(self) -> list[Row]:
+        """The endpoints that are not ready."""
         settings = self._settings
-        return tuple([Row(slice_, one, settings) for slice_ in self.slices.values() for one in slice_.endpoints])
+        return [Row(slice_, one, settings) for slice_ in self._slices for one in slice_.endpoints if not one.ready]
+
+    @cached_property
+    def _endpoints(self) -> list[model.Endpoint]:
+        return list(chain.from_iterable([slice_.endpoints for slice_ in self.slices.values()]))
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """Where each slice ends among the endpoints."""
+        return list(accumulate(len(slice_.endpoints) for slice_ in self.slices.values()))
+
+    def _row(self, at: int) -> Row:
+        return Row(self._slices[bisect_right(self._ends, at)], self._endpoints[at], self._settings)
 
     def ready(self, label: str | None, address: bytes | None) -> Row | None:
         """The first ready endpoint of this name below the Service (lower case) and this address; None is any."""
-        return next(
-            (
-                row
-                for row in self.rows
-                if (address is None or address in row.endpoint.addresses)
-                and row.endpoint.ready
-                and (label is None or label in map(str.lower, row.names))
-            ),
-            None,
-        )
+        for at, one in enumerate(self._endpoints):
+            if one.ready and (address is None or address in one.addresses):
+                row = self._row(at)
+                if label is None or label in map(str.lower, row.names):
+                    return row
+        return None
 
     @cached_property
     def total(self) -> int:
@@ -103,7 +123,14 @@ class Behind:
 
     def labels(self, *, ready: bool) -> list[str]:
         """The names of the endpoints that are ready, or of those that are not, below the Service, once each."""
-        return list(dict.fromkeys(label for row in self.rows if row.endpoint.ready is ready for label in row.names))
+        found: dict[str, None] = {}
+        for slice_ in self.slices.values():
+            some = [one for one in slice_.endpoints if one.ready is ready]
+            # Hostnames first: nearly all have one, and it is all that they are named.
+            own = [one.hostname for one in some if one.hostname]
+            own += [label for one in some if not one.hostname for label in schema.endpoint_labels(self._settings, one)]
+            found.update(dict.fromkeys([f"{label}.{slice_.cluster}" for label in own] if slice_.cluster else own))
+        return list(found)
 
     def left_out(self) -> list[str]:
         """What the Service and its slices say and no record can hold."""
@@ -162,11 +189,14 @@ class Behind:
 
     def _listed(self, focus: str | None) -> list[Row]:
         """The endpoints to list: the one asked for, those that are not ready, then the others; in their own order."""
-        rows = self.rows
-        asked = [at for at, row in enumerate(rows) if focus in row.names] if focus else []
-        waiting = [at for at, row in enumerate(rows) if not row.endpoint.ready]
-        ranked = chain(sorted(asked, key=lambda at: rows[at].endpoint.ready), waiting, range(len(rows)))
-        return [rows[at] for at in sorted(islice(dict.fromkeys(ranked), LISTED))]
+        every = self._endpoints
+        # Hostnames first: nearly all have one, and what is named after it is that, or that and a cluster.
+        known = {None, "", focus, focus.partition(".")[0]} if focus else set[str | None]()
+        meant = [at for at, one in enumerate(every) if one.hostname in known] if focus else []
+        asked = [at for at in meant if focus in self._row(at).names]
+        waiting = islice((at for at, one in enumerate(every) if not one.ready), LISTED)
+        ranked = chain(sorted(asked, key=lambda at: every[at].ready), waiting, range(min(LISTED, len(every))))
+        return [self._row(at) for at in sorted(islice(dict.fromkeys(ranked), LISTED))]
 
 
 def number(count: int, what: str) -> str:

@@ -104,8 +104,8 @@ def _advice(case: Case, given: Answer, *, forwards: bool) -> Advice:
 def _about(case: Case, behind: Behind) -> Advice:
     """What a person should know about the endpoints behind a Service whose name has records."""
     if behind.service and behind.service.headless:
-        waiting = [f"{row.who} ({row.state})" for row in behind.rows if not row.endpoint.ready]
-        return Advice((f"left out, because it is not ready: {some(waiting)}",) if waiting else ())
+        told = some(behind.waiting, lambda row: f"{row.who} ({row.state})")
+        return Advice((f"left out, because it is not ready: {told}",) if told else ())
     total, ready = behind.total, behind.ready_total
     if not total:
         why = f": its selector {behind.selector} matches no running pod" if behind.selector else ""

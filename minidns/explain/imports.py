@@ -78,8 +78,8 @@ def _waiting(behind: Behind, name: str = "") -> list[str]:
     """The endpoints that are not ready, or those of them that would have that name."""
     return [
         f"{row.who}{f' in cluster {row.slice.cluster}' if row.slice.cluster else ''} ({row.state})"
-        for row in behind.rows
-        if not row.endpoint.ready and (not name or name in map(str.lower, row.names))
+        for row in behind.waiting
+        if not name or name in map(str.lower, row.names)
     ]
 
 

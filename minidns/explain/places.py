@@ -84,8 +84,7 @@ def _no_pointer(case: Case) -> Advice:
     facts = [
         f"{row.who} of {behind.title} has that address, and is {row.state}"
         for behind in (Behind(case.zone, key) for key in case.zone.cluster.without_name(address))
-        for row in behind.rows
-        if address in row.endpoint.addresses
+        for row in behind.rows(lambda one: address in one.addresses)
     ]
     if facts:
         return Advice((some(facts),), ("an address has a name when its endpoint is ready and its Service exists",))

@@ -56,12 +56,8 @@ def find(zone: Zone, pod: str, namespace: str = "") -> tuple[Behind, Row] | None
     services = (zone.cluster.service(key) for key in holders)
     best = next((service.key for service in services if service and service.headless), holders[0] if holders else None)
     behind = Behind(zone, best) if best else None
-    rows = behind.rows if behind else ()
-    return next(((behind, row) for row in rows if behind and row.labels and _is(row, pod)), None)
-
-
-def _is(row: Row, pod: str) -> bool:
-    return pod in ((row.endpoint.pod or "").lower(), (row.endpoint.hostname or "").lower())
+    rows = behind.rows(lambda one: pod in ((one.pod or "").lower(), (one.hostname or "").lower())) if behind else ()
+    return next(((behind, row) for row in rows if behind and row.labels), None)
 
 
 def _holders(zone: Zone, pod: str, namespace: str) -> Iterator[Key]:

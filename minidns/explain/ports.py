@@ -50,7 +50,7 @@ def _no_port(case: Case, behind: Behind) -> Advice:
     known = ports(case.zone, behind.service)
     namespace, service = behind.key
     paths = [(f"_{port.name}", f"_{port.protocol}", service, namespace, "svc") for port in known if port.name]
-    facts = (f"its ports: {some(map(port_text, known))}",) if known else ()
+    facts = (f"its ports: {some(known, port_text)}",) if known else ()
     suggestions = existing(case.zone, *paths)
     steps = ("a port's name is _PORT._PROTOCOL.SERVICE.NAMESPACE.svc, with the port's name, not its number",)
     return Advice(facts, steps, tuple(suggestions[:LISTED]))

@@ -14,9 +14,10 @@ src/network/{lookup_name,res_msend}.c. Both ask for A and AAAA side by side.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from functools import wraps
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 
@@ -30,6 +31,9 @@ from minidns.explain.ground import Ground
 from minidns.explain.nearest import nearest
 from minidns.explain.question import name_text, parse_name
 from minidns.explain.types import Candidate, Explanation, Outcome, SearchExplanation
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: What `getaddrinfo` asks for, side by side.
 BOTH = (records.A, records.AAAA)
@@ -161,7 +165,7 @@ def sendings(libc: Libc, found: Sequence[Found]) -> int:
     return 1 if not failed else 6 if records.SERVFAIL in failed else 2
 
 
-def explain_search(
+def search_steps(
     zone: Zone,
     name: str,
     namespace: str,
@@ -172,8 +176,8 @@ def explain_search(
     forwards: bool = False,
     fallthrough: tuple[Name, ...] = (),
     ground: Ground | None = None,
-) -> SearchExplanation:
-    """What becomes of `name` in a pod of `namespace` (resolv.conf(5): search, ndots).
+) -> Generator[None, None, SearchExplanation]:
+    """What becomes of `name` in a pod of `namespace` (resolv.conf(5): search, ndots), in steps: one for each question.
 
     A name with a final dot is tried as it is. One with at least `ndots` dots is tried as it is first, any other last.
     The first candidate that has records of one of the types ends the search. Raises ValueError for what is no name, and
@@ -194,6 +198,7 @@ def explain_search(
                 explained.append(
                     explain(zone, candidate, type_, forwards=forwards, fallthrough=fallthrough, ground=ground)
                 )
+                yield
         outcomes = tuple(Outcome(one.type, one.rcode, one.resolves, one.record_count) for one in explained)
         best = next((one for one in explained if one.resolves is not False), explained[0])
         found = [_found(one) for one in explained]
@@ -224,6 +229,25 @@ def explain_search(
         tried[-1].resolves,
         meant,
     )
+
+
+def at_once(steps: Callable[P, Generator[object, None, T]]) -> Callable[P, T]:
+    """A function that goes through all steps of what another gives, and returns what these did."""
+
+    @wraps(steps)
+    def whole(*args: P.args, **kwargs: P.kwargs) -> T:
+        left = steps(*args, **kwargs)
+        while True:
+            try:
+                next(left)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+
+    return whole
+
+
+explain_search = at_once(search_steps)
 
 
 def _of_any_type(explanation: Explanation) -> bool:

@@ -8,7 +8,7 @@ from minidns.core.model import Namespace, Object, Service, Upserted
 from minidns.core.zone import Zone
 from minidns.explain import explain, explain_search
 from minidns.explain.nearest import nearest
-from tests.support.clusters import endpoints, service, zone_of
+from tests.support.clusters import endpoints, headless, service, zone_of
 from tests.support.work import calls
 
 MANY = [f"service-{number}" for number in range(5000)] + ["payments", "orders-redis-master", "mysql", "db"]
@@ -49,6 +49,19 @@ def test_a_search_list_takes_as_many_calls_at_10000_services_as_at_1000(name: st
     few, many = large(1000), large(10_000)
     work = calls(lambda: explain_search(few, name, "one"))
     assert calls(lambda: explain_search(many, name, "one")) < 2 * work + 1000
+
+
+@pytest.mark.parametrize("name", ["web.one", "nobody.web.one", "host-7.web.one", "10-0-0-1.web.one"])
+@pytest.mark.parametrize("state", ["", " unready"], ids=["ready", "none ready"])
+def test_what_is_behind_a_service_takes_six_calls_for_each_endpoint_at_most(name: str, state: str) -> None:
+    def behind(count: int) -> Zone:
+        hosts = [f"10.0.{n >> 8}.{n & 255} host=host-{n}{state}" for n in range(count)]
+        slices = [endpoints(f"one/web-{at}", *hosts[at::10], of="web") for at in range(10)]
+        return zone_of(Namespace("one"), headless("one/web"), *slices)
+
+    few, many = behind(100), behind(5000)
+    work = calls(lambda: explain_search(few, name, "one"))
+    assert calls(lambda: explain_search(many, name, "one")) < work + 6 * 4900
 
 
 def test_an_address_without_a_name_is_looked_up() -> None:

@@ -10,7 +10,7 @@ import pytest
 from minidns.core import records
 from minidns.explain import Libc, explain_search
 from minidns.explain.question import name_text
-from minidns.explain.search import Found, Then, after, search_of, sendings, walk
+from minidns.explain.search import Found, Then, after, search_of, search_steps, sendings, walk
 from tests.support.clusters import endpoints, headless, zone_of
 from tests.support.explained import DEFAULT, WEB
 
@@ -145,3 +145,12 @@ def test_an_explanation_tells_whose_walk_it_is() -> None:
     assert [one.then for one in musl.candidates] == ["next", "next", "failed"]
     assert (glibc.queries, musl.queries) == (10, 6)
     assert (glibc.libc, musl.libc) == ("glibc", "musl")
+
+
+def test_a_search_is_explained_in_steps_of_a_question() -> None:
+    zone, types = zone_of(DEFAULT, headless("default/web"), endpoints("default/web-1", "10.0.0.1")), [1, 28]
+    steps = search_steps(zone, "web", "default", types)
+    assert len([next(steps) for _ in types]) == 2
+    with pytest.raises(StopIteration) as ended:
+        next(steps)
+    assert ended.value.value == explain_search(zone, "web", "default", types)
