@@ -233,10 +233,8 @@ async def _empty(zones: Iterable[Zone]) -> None:
 
 
 def kept_of(config: Config) -> Kept | None:
-    """Where the zones of a configuration are kept for secondaries: beside its state file."""
-    if config.state is None or not any(block.transfers for block in config.servers):
-        return None
-    return Kept(config.state.with_name(f"{config.state.name}.zones"))
+    """Where the zones of a configuration are kept for secondaries, if it has or gets any: beside its state file."""
+    return Kept(config.state.with_name(f"{config.state.name}.zones")) if config.state else None
 
 
 def site_of(config: Config, serial: int, like: Site | None = None) -> Site:

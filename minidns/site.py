@@ -122,7 +122,10 @@ class Site:
         to build another of 750,000 names takes seconds, with steps of up to 30 ms where its dictionary grows."""
         for front in old.fronts:
             front.retire()
+        wanted = [journal for front in self.fronts for journal in front.journals]
         for told, fed in self._fed.items():
+            if fed.journal not in wanted:
+                fed.journal = None  # nobody may transfer it any more
             if fed.told != told:
                 serial, fed.told = fed.zone.serial, told
                 fed.zone.answer_by(told.settings)

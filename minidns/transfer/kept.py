@@ -49,6 +49,8 @@ class Kept:
 
     async def restore(self, indexes: Indexes) -> None:
         """Let each journal begin where the file left its zone off. The zones have just been synced."""
+        if not indexes:
+            return
         with ExitStack() as stack:
             # The zones of this moment: changes may come while the file is read.
             now = [(zone, journal, stack.enter_context(Snapshot(zone))) for zone, journal in indexes]
@@ -67,9 +69,9 @@ class Kept:
             await self.save(indexes())
 
     async def save(self, indexes: Indexes) -> None:
-        """Write the file, in steps, if the zones are synced and have changed."""
+        """Write the file, in steps, if there are zones, and they are synced and have changed."""
         serials = [zone.serial for zone, _ in indexes]
-        if serials == self._saved or not all(zone.synced for zone, _ in indexes):
+        if serials == self._saved or not serials or not all(zone.synced for zone, _ in indexes):
             return
         data = bytearray(MAGIC)
         for zone, _ in indexes:

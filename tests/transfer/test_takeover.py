@@ -152,3 +152,24 @@ async def test_what_is_being_kept_during_it_is_of_before(tmp_path: Path) -> None
     last.transfer()
     assert last.lines == zone_lines(started, ORIGIN)
     assert not last.incremental
+
+
+async def test_transfers_that_come_and_go_with_reloads(tmp_path: Path) -> None:
+    nobody = COREFILE[: COREFILE.index("transfer")] + "}\n"
+    before, old = followed()
+    kept = Kept(tmp_path / "zones")
+    without = reloaded(before, nobody)
+    assert without.journals == []
+    await kept.save(without.journals)
+    assert not (tmp_path / "zones").exists()
+    without.publish([pods(601)])
+    again = reloaded(without, COREFILE)
+    await kept.save(again.journals)
+    assert (tmp_path / "zones").exists()
+    for incremental in (0, 1):
+        last = moved(old, again)
+        last.transfer()
+        assert last.incremental == incremental
+        assert last.lines == zone_lines(again, ORIGIN)
+        old = last
+        again.publish([pods(602)])
