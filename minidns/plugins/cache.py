@@ -91,6 +91,11 @@ class _Room:
         if entry is not None:
             self.size -= entry.size
 
+    def clear(self) -> None:
+        """Let go of all answers."""
+        self.entries.clear()
+        self.size = 0
+
     def touch(self, key: Key) -> None:
         """It was asked for."""
         self.entries[key] = self.entries.pop(key)
@@ -113,6 +118,11 @@ class AnswerCache:
     def entries(self) -> dict[str, int]:
         """How many answers are kept, by class."""
         return {name: len(room.entries) for name, room in self._rooms.items()}
+
+    def clear(self) -> None:
+        """Let go of all answers."""
+        for room in self._rooms.values():
+            room.clear()
 
     def get(self, key: Key, now: float) -> Hit | None:
         """The answer, when there is one that may be given."""

@@ -104,6 +104,9 @@ class Resolver:
         """Stop health checks and close idle connections; what is under way is answered still."""
         for forwarder in self.forwarders:
             forwarder.close()
+        if self.cache is not None:
+            # Not only when the garbage collector comes to who held them: reloads would add up.
+            self.cache.clear()
 
     async def _guarded(self, packet: bytes, chain: Sequence[Rrset], *, udp: bool) -> bytes:
         try:

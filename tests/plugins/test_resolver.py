@@ -489,6 +489,19 @@ class Counted(tuple[tuple[int, int], ...]):
             yield place
 
 
+async def test_a_resolver_that_is_closed_keeps_no_answers() -> None:
+    """Reloads leave many behind, faster than the garbage collector comes to them."""
+    closed = resolver(1, cache=Cache())
+    assert closed.cache is not None
+    asked = message.question(query("out.test."))
+    whole = message.answer(answer_to(query("out.test.", use_edns=False), *MANY), 12 + len(asked.raw))
+    closed.cache.put(Key(asked.name, 1, 1, False, False), whole, 1000.0)
+    assert closed.cached(query("out.test."), "tcp")
+    closed.close()
+    assert closed.cached(query("out.test."), "tcp") is None
+    assert closed.cache.entries == {"success": 0, "denial": 0}
+
+
 @pytest.mark.parametrize("alias", [False, True])
 async def test_an_answer_that_is_cut_costs_what_is_sent(alias: bool) -> None:
     """A large answer is not aged, nor joined to an alias, only to be left out."""
