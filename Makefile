@@ -4,6 +4,7 @@ BIN := $(VENV)/bin
 
 # Who may have the zones, and is told of changes: the servers of config/secondaries/, which may be there or not.
 # Of reverse zones they get 10.0.0.0/8 and fd00::/8: with more, Unbound, a resolver, would hide everybody else's names.
+# What they have is kept, so that they get what has changed since when minidns is back.
 SECONDARIES := --transfer 127.0.0.2:1153 --transfer 127.0.0.3:1253 --transfer 127.0.0.1:1353 \
 	--zone cluster.local --zone 10.in-addr.arpa --zone d.f.ip6.arpa
 
@@ -20,7 +21,7 @@ run: $(BIN)/minidns
 	@echo '  dig @127.0.0.1 -p 1053 nginx.default.svc.cluster.local'
 	@echo '  dig @127.0.0.1 -p 1053 my-headless-service.default.svc.cluster.local'
 	@echo
-	$(BIN)/minidns serve --manifests config/demo --ttl 30 $(SECONDARIES)
+	$(BIN)/minidns serve --manifests config/demo --ttl 30 $(SECONDARIES) --state $(VENV)/demo
 
 lint: $(BIN)/minidns
 	$(BIN)/ruff check .

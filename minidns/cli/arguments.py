@@ -244,7 +244,10 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--probes", metavar="ADDRESS", help="health, ready, metrics and no more, for a cluster")
     group.add_argument("--workers", default="1", metavar="N", help="processes that share the port, auto: one per core")
     group.add_argument(
-        "--state", type=Path, metavar="FILE", help="keep the last objects for when no API server is there"
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="what is known, and what secondaries have: for a restart",
     )
 
 

@@ -66,6 +66,7 @@ def primary(folder: Path, ports: dict[int, int]) -> Iterator[Running]:
     """As `make run` does, of a copy of the manifests that may be edited."""
     arguments = [replaced(word, ports) for word in run_arguments()]
     arguments[arguments.index("--manifests") + 1] = str(folder)
+    arguments[arguments.index("--state") + 1] = str(folder.with_name("state"))
     with minidns(*arguments, "--listen", f"127.0.0.1:{ports[PRIMARY]}") as running:
         yield running
 
@@ -98,6 +99,12 @@ def manifests(tmp_path: Path) -> Path:
     return Path(shutil.copytree(DEMO, tmp_path / "demo"))
 
 
+def is_kept(zones: Path) -> None:
+    """Wait until the zones as they are now are in that file, which is written anew after each change."""
+    before = zones.stat().st_mtime_ns if zones.exists() else 0
+    eventually(lambda: zones.exists() and zones.stat().st_mtime_ns != before)
+
+
 def test_three_servers_follow_an_edited_manifest_and_outlive_minidns(tmp_path: Path, manifests: Path) -> None:
     ports = own_ports()
     web = manifests / "web.yaml"
@@ -117,6 +124,7 @@ def test_three_servers_follow_an_edited_manifest_and_outlive_minidns(tmp_path: P
             assert len(found) == 3 * len(SERVERS)
             eventually(lambda: all(one["changes"] == 0 for one in json.loads(running.get("/secondaries"))))
             expected = running.addresses(NGINX)
+            is_kept(tmp_path / "state.zones")
             running.process.kill()
         for server in servers:
             assert server.answer(NGINX) == ("NOERROR", expected), server.log.read_text()
@@ -124,6 +132,9 @@ def test_three_servers_follow_an_edited_manifest_and_outlive_minidns(tmp_path: P
         web.write_text(web.read_text().replace("replicas: 5", "replicas: 4"))
         with primary(manifests, ports) as running:
             eventually(lambda: all_have(4))
+            (incremental,) = re.findall(r'minidns_transfers_total\{kind="ixfr"\} (\S+)', running.get("/metrics"))
+            assert float(incremental) >= len(servers)
+            assert not running.said("AXFR of cluster.local.")
 
 
 def test_unbound_forwards_what_is_not_the_clusters(tmp_path: Path, manifests: Path) -> None:
