@@ -243,12 +243,7 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--admin", default=ADMIN, metavar="ADDRESS", help=f"health, metrics, explain ({ADMIN}), or none")
     group.add_argument("--probes", metavar="ADDRESS", help="health, ready, metrics and no more, for a cluster")
     group.add_argument("--workers", default="1", metavar="N", help="processes that share the port, auto: one per core")
-    group.add_argument(
-        "--state",
-        type=Path,
-        metavar="FILE",
-        help="what is known, and what secondaries have: for a restart",
-    )
+    group.add_argument("--state", type=Path, metavar="FILE", help="keep what is known over a restart")
 
 
 def _serve(arguments: argparse.Namespace) -> int:
