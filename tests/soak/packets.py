@@ -25,6 +25,8 @@ async def over_udp(world: World) -> None:
     while world.storming:
         with socket.socket(type=socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)
+            # Not the address of those who mean well: what a stopped worker answers late is not to reach their ports.
+            sock.bind(("127.0.2.1", 0))
             sock.connect(("127.0.0.1", world.running.port))
             for _ in range(20):
                 if world.is_calm:
