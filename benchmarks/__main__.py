@@ -7,9 +7,6 @@ counts. CPU time is the kernel's (/proc/PID/stat) of all processes of a server, 
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -21,6 +18,7 @@ from rich.progress import Progress
 from benchmarks import servers, tables
 from benchmarks.measuring import Churn, Figures, measure
 from benchmarks.others import OTHERS
+from benchmarks.processes import on_core
 from benchmarks.servers import FEED, Minidns, StartError
 from benchmarks.works import WORKS
 from minidns.cli import bench
@@ -35,12 +33,8 @@ SAME = 0.02
 
 def main() -> int:
     arguments = _arguments()
-    missing = [name for name in ("dnsperf", "taskset") if shutil.which(name) is None]
-    if missing or len(os.sched_getaffinity(0)) < 2:
-        print(f"missing: {', '.join(missing) or 'a second core'} (apt install dnsperf util-linux)", file=sys.stderr)
+    if not on_core(CORE, "dnsperf", "taskset"):
         return 2
-    os.sched_setaffinity(0, {CORE})
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     works = [WORKS[name] for name in arguments.works or WORKS]
     results: dict[str, dict[str, Figures]] = {}
     try:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -26,7 +24,7 @@ from rich.table import Table
 from benchmarks import servers
 from benchmarks.attacks import ATTACKS, WAITING, Attack
 from benchmarks.measuring import Churn, paced
-from benchmarks.processes import started
+from benchmarks.processes import on_core, started
 from benchmarks.servers import Minidns, Server, StartError
 from benchmarks.works import WORKS
 from minidns.cli import bench
@@ -43,12 +41,8 @@ Figures = tuple[float, float, float, float]
 
 def main() -> int:
     arguments = _arguments()
-    missing = [name for name in ("dnsperf", "taskset") if shutil.which(name) is None]
-    if missing or len(os.sched_getaffinity(0)) < 2:
-        print(f"missing: {', '.join(missing) or 'a second core'} (apt install dnsperf util-linux)", file=sys.stderr)
+    if not on_core(CORE, "dnsperf", "taskset"):
         return 2
-    os.sched_setaffinity(0, {CORE})
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     target = f"lost < {LOST:.0%}, p99 < {P99 * 1e3:g} ms"
     table = Table(title=f"{RATE:,} queries/s over UDP, {ROUNDS} times {SECONDS:g} s each. Target: {target}")
     for number, column in enumerate(COLUMNS):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +16,18 @@ PROC = Path("/proc")
 _TICK = os.sysconf("SC_CLK_TCK")
 #: Seconds that a process gets to end after SIGTERM.
 PATIENCE = 10.0
+
+
+def on_core(core: int, *programs: str) -> bool:
+    """Move this process to that core, and let SIGTERM end it orderly. False, and said, where programs or a second core
+    are missing."""
+    missing = [name for name in programs if shutil.which(name) is None]
+    if missing or len(os.sched_getaffinity(0)) < 2:
+        print(f"missing: {', '.join(missing) or 'a second core'} (apt install dnsperf util-linux)", file=sys.stderr)
+        return False
+    os.sched_setaffinity(0, {core})
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    return True
 
 
 class Cpu(NamedTuple):

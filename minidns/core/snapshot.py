@@ -61,8 +61,9 @@ class Snapshot:
         settings, serial = self.settings, self.serial
         found: list[Owned] = []
         count = 0
-        walk = self._sorted if in_order else self._as_they_come
-        for name in walk(origin, found_at_once):
+        wanted = self._sorted if in_order else self._as_they_come
+        # The loop of `_rrsets` again: one for both, told what there is of a name, takes a fifth more time here.
+        for name in wanted(origin, found_at_once):
             if name is None:
                 yield found
                 found, count = [], 0
@@ -77,7 +78,7 @@ class Snapshot:
         yield found
 
     def rrsets(self, origin: Name, step: int = STEP, found_at_once: int = FOUND) -> Iterator[list[Rrset]]:
-        """The same as rrsets."""
+        """What `bodies` gives, as rrsets and as they come."""
         return self._rrsets(self._as_they_come(origin, found_at_once), step)
 
     def in_order(self, origin: Name, step: int = STEP, found_at_once: int = FOUND) -> Iterator[list[Rrset]]:
